@@ -1,0 +1,296 @@
+"""The AU table (``aus.csv``): one row per input image, always.
+
+Columns (docs/files.md has the reference):
+
+* ``image`` path relative to the images folder; ``sha256``; ``duplicate_of`` the image with the same
+  bytes whose values were copied; ``emotion``; ``group``; ``status``; ``reason``;
+* ``n_faces`` found in the image; ``face`` the number of the one taken; ``confidence`` 0-1;
+* ``face_x, face_y, face_width, face_height`` box of the 68 landmarks, pixels of the image;
+* ``pose_Tx..Tz`` mm, ``pose_Rx..Rz`` radians; ``width, height`` of the image in pixels; ``scale`` by
+  which it was enlarged before measuring;
+* 17 ``AUxx_r`` intensities 0-5, 18 ``AUxx_c`` presences 0 or 1.
+
+Missing values are empty, not 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from aufer.action_units import INTENSITY_COLUMNS, INTENSITY_RANGE, PRESENCE_COLUMNS, clean_names
+from aufer.emotions import Emotions
+from aufer.errors import DataError, UsageError
+from aufer.files import check_replaceable, read_json, write_with_sidecar
+from aufer.provenance import Extractor, compare_extractors, made_by
+
+if TYPE_CHECKING:
+    from aufer.images import Image
+
+SCHEMA = "aufer/au-table/1"
+
+OK = "ok"
+NO_FACE = "no_face"
+MANY_FACES = "many_faces"
+TOO_SMALL = "too_small"
+UNREADABLE = "unreadable"
+CRASHED = "crashed"
+STATUSES = (OK, NO_FACE, MANY_FACES, TOO_SMALL, UNREADABLE, CRASHED)
+FAILED_STATUSES = (UNREADABLE, CRASHED)
+"""Statuses that are failures, not results: they lead to exit code 5."""
+
+ORIGIN_COLUMNS = ("image", "sha256", "duplicate_of", "emotion", "group", "status", "reason")
+BOX_COLUMNS = ("face_x", "face_y", "face_width", "face_height")
+POSE_COLUMNS = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
+COUNT_COLUMNS = ("n_faces", "face", "width", "height")
+COLUMNS: tuple[str, ...] = (
+    *ORIGIN_COLUMNS,
+    "n_faces",
+    "face",
+    "confidence",
+    *BOX_COLUMNS,
+    *POSE_COLUMNS,
+    "width",
+    "height",
+    "scale",
+    *INTENSITY_COLUMNS,
+    *PRESENCE_COLUMNS,
+)
+
+DEFAULT_MIN_CONFIDENCE = 0.7
+"""OpenFace's author reads a lower confidence as a failed fit (openface issue 796)."""
+
+
+@dataclass(frozen=True)
+class AuTable:
+    """An AU table in memory.
+
+    Attributes:
+        frame: columns `COLUMNS`, one row per image; texts are str (empty where missing), counts are
+            nullable integers, the rest float64 with NaN where missing.
+        extractor: how the AUs were measured.
+        images_folder: the folder that ``image`` is relative to, as it was given.
+        notes: what a user should know of how the table came to be.
+    """
+
+    frame: pd.DataFrame
+    extractor: Extractor = field(default_factory=Extractor)
+    images_folder: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def intensities(self) -> np.ndarray:
+        """The 17 AU intensities, float64 [n, 17], NaN where a face was not measured."""
+        return self.frame.loc[:, list(INTENSITY_COLUMNS)].to_numpy(dtype=np.float64)
+
+    def is_usable(self, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> np.ndarray:
+        """Which rows carry a face measured with enough confidence, bool [n].
+
+        A row without a confidence (AU rows from elsewhere) counts as confident.
+        """
+        confident = ~(self.frame["confidence"].to_numpy(dtype=np.float64) < min_confidence)
+        return (self.frame["status"].to_numpy() == OK) & confident
+
+    def counts(self) -> dict[str, int]:
+        """Number of images of each status that occurs."""
+        found = self.frame["status"].value_counts()
+        return {status: int(found[status]) for status in STATUSES if status in found}
+
+
+def empty_frame(images: Sequence[Image]) -> pd.DataFrame:
+    """A frame with the origin of each image and nothing measured yet."""
+    frame = pd.DataFrame(
+        {
+            "image": [image.name for image in images],
+            "emotion": [image.emotion or "" for image in images],
+            "group": [image.group for image in images],
+        }
+    )
+    return complete(frame)
+
+
+def complete(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give a frame all `COLUMNS`, in order and of the right types; missing ones stay empty."""
+    columns: dict[str, Any] = {}
+    for name in COLUMNS:
+        if name in ORIGIN_COLUMNS:
+            values = frame[name] if name in frame else pd.Series("", index=frame.index)
+            columns[name] = values.fillna("").astype(str)
+        elif name in COUNT_COLUMNS:
+            values = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
+            columns[name] = values.astype("Int64")
+        else:
+            values = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
+            columns[name] = values.astype(np.float64)
+    return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
+
+
+def check_intensities(frame: pd.DataFrame, where: str) -> None:
+    """Raise `DataError` naming the first row with an AU that is no number within 0-5.
+
+    Args:
+        frame: has the 17 intensity columns as numbers; every row is expected to be measured.
+        where: the file, for the message.
+    """
+    values = frame.loc[:, list(INTENSITY_COLUMNS)].to_numpy(dtype=np.float64)
+    low, high = INTENSITY_RANGE
+    bad = ~((values >= low) & (values <= high))
+    if not bad.any():
+        return
+    row, column = (int(i) for i in np.argwhere(bad)[0])
+    value = values[row, column]
+    what = "is empty or no number" if np.isnan(value) else f"is {value:g}, outside 0-5"
+    others = int(bad.any(axis=1).sum()) - 1
+    more = f" ({others} more rows have such values)" if others else ""
+    raise DataError(
+        f"{where}: {INTENSITY_COLUMNS[column]} in data row {row + 1} {what}{more}.",
+        hint="AU_r intensities are OpenFace's numbers from 0 to 5; correct or remove the row",
+    )
+
+
+def to_numbers(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
+    """The named columns as float64; `DataError` names the first text among them."""
+    result = {}
+    for name in columns:
+        values = frame[name]
+        if pd.api.types.is_numeric_dtype(values):
+            result[name] = values.astype(np.float64)
+            continue
+        numbers = pd.to_numeric(values, errors="coerce")
+        given = values.notna() & (values.astype(str).str.strip() != "")
+        wrong = np.flatnonzero((numbers.isna() & given).to_numpy())
+        if len(wrong):
+            text = str(values.iloc[wrong[0]])[:30]
+            raise DataError(
+                f"{where}: {name} in data row {int(wrong[0]) + 1} is {text!r}, not a number.",
+                hint="use a decimal point, and no text, in the AU columns",
+            )
+        result[name] = numbers.astype(np.float64)
+    return pd.DataFrame(result, index=frame.index)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read any CSV with clean column names.
+
+    Raises:
+        UsageError: there is no such file. DataError: it is empty, cut, or no CSV.
+    """
+    if not path.is_file():
+        raise UsageError(f"The file {path} does not exist.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty (0 bytes): was the disk full when it was written?")
+    try:
+        frame = pd.read_csv(path, low_memory=False, float_precision="round_trip")
+    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        raise DataError(f"{path} is not a whole CSV table: {str(error).strip()}.") from error
+    frame.columns = clean_names(frame.columns)
+    if isinstance(frame.index, pd.MultiIndex) or not isinstance(frame.index, pd.RangeIndex):
+        raise DataError(
+            f"{path}: its rows have more values than its header has names.",
+            hint="save it again as plain CSV, without an index",
+        )
+    return frame
+
+
+def is_au_table(columns: Sequence[str]) -> bool:
+    """Whether a CSV with these columns is an AU table of `aufer`."""
+    return {"image", "status", *INTENSITY_COLUMNS} <= set(columns)
+
+
+def read_au_table(path: Path, emotions: Emotions | None = None) -> AuTable:
+    """Read ``aus.csv`` and, where it is there, its sidecar ``aus.json``.
+
+    Raises:
+        UsageError, DataError: there is no such file, or it is no AU table.
+    """
+    frame = read_csv(path)
+    if not is_au_table(list(frame.columns)):
+        missing = [c for c in ("image", "status", *INTENSITY_COLUMNS) if c not in frame.columns]
+        raise DataError(
+            f"{path} is no AU table: it lacks {', '.join(missing[:4])}"
+            f"{' and more' if len(missing) > 4 else ''}.",
+            hint="make one with: aufer extract IMAGES",
+        )
+    numeric = [name for name in COLUMNS if name in frame and name not in ORIGIN_COLUMNS]
+    frame[numeric] = to_numbers(frame, numeric, str(path))
+    frame = complete(frame)
+    unknown = sorted(set(frame["status"]) - set(STATUSES))
+    if unknown:
+        raise DataError(
+            f"{path}: the status '{unknown[0]}' is not known; known are {', '.join(STATUSES)}."
+        )
+    repeated = frame["image"][frame["image"].duplicated()]
+    if len(repeated):
+        raise DataError(f"{path}: the image {repeated.iloc[0]} has more than one row.")
+    measured = frame["status"] == OK
+    check_intensities(frame[measured].reset_index(drop=True), str(path))
+    if emotions is not None:
+        labelled = frame["emotion"] != ""
+        emotions.check(frame.loc[labelled, "emotion"].unique(), f"The column emotion of {path}")
+        frame["emotion"] = [emotions.find(word) or "" for word in frame["emotion"]]
+    sidecar = path.with_suffix(".json")
+    facts = read_json(sidecar) if sidecar.exists() else {}
+    return AuTable(
+        frame,
+        Extractor.from_facts(facts.get("extractor")),
+        images_folder=str(facts.get("images_folder", "")),
+    )
+
+
+def write_au_table(table: AuTable, path: Path, *, force: bool = False, command: str = "") -> None:
+    """Write ``aus.csv`` and its sidecar in one step; an edited older one is kept unless forced."""
+    sidecar = path.with_suffix(".json")
+    check_replaceable({path: sidecar}, force=force, command=command or "aufer extract")
+    facts = {
+        "schema": SCHEMA,
+        **made_by(),
+        "extractor": table.extractor.facts(),
+        "images_folder": table.images_folder,
+        "n_images": len(table),
+        "statuses": table.counts(),
+        "notes": list(table.notes),
+    }
+    frame = table.frame.copy()
+    for name in PRESENCE_COLUMNS:  # 0 and 1, not 0.0 and 1.0
+        frame[name] = frame[name].astype("Int64")
+    write_with_sidecar(
+        {path: lambda temporary: frame.to_csv(temporary, index=False, lineterminator="\n")},
+        sidecar,
+        facts,
+    )
+
+
+def with_notes(table: AuTable, *notes: str) -> AuTable:
+    """The same table with further notes."""
+    return replace(table, notes=(*table.notes, *notes))
+
+
+def join_tables(tables: Sequence[AuTable]) -> AuTable:
+    """Several AU tables as one; where image names clash, each gets its folder's name in front.
+
+    Raises:
+        DataError: they are different measures.
+    """
+    if len(tables) == 1:
+        return tables[0]
+    notes = [note for table in tables for note in table.notes]
+    for other in tables[1:]:
+        notes += compare_extractors(tables[0].extractor, other.extractor)
+    frames = [table.frame for table in tables]
+    if pd.concat([frame["image"] for frame in frames]).duplicated().any():
+        frames = [
+            table.frame.assign(
+                image=[f"{table.images_folder or number}/{name}" for name in table.frame["image"]]
+            )
+            for number, table in enumerate(tables, start=1)
+        ]
+    return AuTable(
+        pd.concat(frames, ignore_index=True), tables[0].extractor, notes=tuple(dict.fromkeys(notes))
+    )

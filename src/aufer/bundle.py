@@ -1,0 +1,187 @@
+"""The model bundle: a folder with everything that predicting needs, and where it comes from.
+
+``model.keras`` (the best checkpoint), ``model.onnx`` (the same network for onnxruntime),
+``bundle.json`` (kind, input, ordered features and labels, extractor, dataset, split, training,
+metrics, versions), ``rows.csv`` (which face was in which part of the split), ``history.csv``,
+``training.png``, ``checkpoints/`` and ``README.md`` (the model card).
+
+Only ``model.onnx`` and ``bundle.json`` are needed to predict; TensorFlow is never imported for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aufer.action_units import INTENSITY_COLUMNS
+from aufer.emotions import Emotions
+from aufer.errors import DataError, UsageError
+from aufer.files import read_json, sha256_of
+from aufer.provenance import Extractor
+
+SCHEMA = "aufer/bundle/1"
+FACTS_NAME = "bundle.json"
+ONNX_NAME = "model.onnx"
+KERAS_NAME = "model.keras"
+ROWS_NAME = "rows.csv"
+ROWS_COLUMNS = ("part", "image", "sha256", "emotion", "group", "aus")
+"""Columns of ``rows.csv``: part is train, validation or test; aus is `action_units.au_key`."""
+
+AU_INPUT = "aus"
+
+
+@dataclass
+class Bundle:
+    """A trained model on disk.
+
+    Attributes:
+        path: the folder. facts: the content of ``bundle.json``.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+    _session: Any = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The model's name: its folder's."""
+        return self.path.name
+
+    @property
+    def emotions(self) -> Emotions:
+        """The emotions in the order of the model's outputs."""
+        return Emotions(tuple(self.facts["labels"]))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns in the order of the model's inputs."""
+        return tuple(self.facts["features"])
+
+    @property
+    def extractor(self) -> Extractor:
+        """How the AUs were measured that it was trained on."""
+        return Extractor.from_facts(self.facts.get("extractor"))
+
+    def predict_proba(self, values: np.ndarray) -> np.ndarray:
+        """Probabilities of each emotion.
+
+        Args:
+            values: [n, features] in the order of ``features``; AU intensities 0-5.
+
+        Returns:
+            float32 [n, emotions], rows sum to 1.
+        """
+        if values.ndim != 2 or values.shape[1] != len(self.features):
+            raise DataError(
+                f"The model {self.name} takes {len(self.features)} features, not an array of shape "
+                f"{values.shape}."
+            )
+        if self._session is None:
+            self._session = open_session(self.path / ONNX_NAME)
+        feed = {self._session.get_inputs()[0].name: np.ascontiguousarray(values, dtype=np.float32)}
+        if len(values) == 0:
+            return np.zeros((0, len(self.emotions)), dtype=np.float32)
+        return np.asarray(self._session.run(None, feed)[0])
+
+
+def open_session(path: Path) -> Any:
+    """An onnxruntime session on one core: these networks are too small for more."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises classes of its own C++ module
+        raise DataError(f"{path} can't be loaded by onnxruntime: {error}.") from error
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Open a model bundle and check that it is whole.
+
+    Raises:
+        UsageError: no such folder. DataError: a file is missing or changed, or it is of another kind.
+    """
+    if not path.is_dir():
+        raise UsageError(f"There is no model folder {path}.", hint="list models: aufer models list")
+    retrain = "train it again: aufer train"
+    facts_path = path / FACTS_NAME
+    if not facts_path.is_file():
+        raise DataError(f"{path} is no model bundle: {FACTS_NAME} is missing.", hint=retrain)
+    facts = read_json(facts_path)
+    if facts.get("schema") != SCHEMA:
+        raise DataError(
+            f"{facts_path} has the schema {facts.get('schema')!r}; this version reads {SCHEMA!r}.",
+            hint="update aufer, or " + retrain,
+        )
+    for key in ("kind", "input", "features", "labels", "files"):
+        if key not in facts:
+            raise DataError(f"{facts_path} lacks '{key}'.", hint=retrain)
+    onnx = path / ONNX_NAME
+    if not onnx.is_file():
+        raise DataError(f"The model bundle {path} lacks its file {ONNX_NAME}.", hint=retrain)
+    if sha256_of(onnx) != facts["files"].get(ONNX_NAME):
+        raise DataError(f"{onnx} is not the file that {FACTS_NAME} describes.", hint=retrain)
+    if facts["input"] == AU_INPUT:
+        check_features(facts["features"], INTENSITY_COLUMNS, str(path))
+    return Bundle(path, facts)
+
+
+def check_features(features: Sequence[str], available: Sequence[str], where: str) -> None:
+    """Raise `DataError` when a model wants columns that the data don't have."""
+    missing = [name for name in features if name not in available]
+    if missing:
+        raise DataError(
+            f"The model {where} needs the feature {', '.join(missing[:4])}, which these data lack.",
+            hint="aufer models list shows what each model takes",
+        )
+
+
+def list_bundles(folder: Path) -> list[Path]:
+    """The bundles in a folder of models, newest first."""
+    found = [path.parent for path in folder.glob(f"*/{FACTS_NAME}")]
+    return sorted(found, key=_made_at, reverse=True)
+
+
+def _made_at(path: Path) -> tuple[str, str]:
+    try:
+        return str(read_json(path / FACTS_NAME).get("made_at", "")), path.name
+    except DataError:
+        return "", path.name
+
+
+def find_bundle(
+    model: str | None = None,
+    workspace_models: Path = Path("models"),
+    shipped_models: Path | None = None,
+) -> Path:
+    """The folder of a model that is named by path or by name, or of the newest one.
+
+    Args:
+        model: a path, or a name in the workspace's models folder or among the shipped ones; None
+            takes the workspace's newest, else the shipped one.
+
+    Raises:
+        UsageError: there is no such model.
+    """
+    folders = [workspace_models, *([shipped_models] if shipped_models else [])]
+    if model is None:
+        for folder in folders:
+            if bundles := list_bundles(folder):
+                return bundles[0]
+        raise UsageError(
+            f"There is no model in {workspace_models} yet.", hint="train one: aufer train"
+        )
+    candidates = [Path(model), *(folder / model for folder in folders)]
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    known = [bundle.name for folder in folders for bundle in list_bundles(folder)]
+    listed = f" (known: {', '.join(known[:6])})" if known else ""
+    raise UsageError(f"There is no model '{model}'{listed}.", hint="train one: aufer train")

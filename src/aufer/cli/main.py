@@ -1,0 +1,139 @@
+"""The console script ``aufer``: finds the command, reads aufer.toml, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from aufer import __version__
+from aufer.errors import AuferError
+
+COMMANDS: dict[str, str] = {
+    "init": "Make a workspace: folders, aufer.toml.",
+    "doctor": "Check what each command needs on this machine.",
+    "demo": "Run the main job on the bundled sample.",
+    "extract": "Measure the Action Units of images with OpenFace.",
+    "build-dataset": "Make emotion.csv from an AU table or OpenFace CSVs.",
+    "train": "Train an expression model on a dataset.",
+    "evaluate": "Test a model on unseen faces and write a report.",
+    "predict": "Print the expression of faces.",
+    "models": "List the models at hand.",
+}
+"""Every command and its line in ``aufer --help``; the code lies in ``cli/<command>.py``."""
+
+_WORKFLOW = """
+\b
+The main job, in a folder made by `aufer init my-study`:
+  aufer extract                           photos in data/images/<emotion>/ -> data/aus.csv
+  aufer build-dataset                     -> data/emotion.csv
+  aufer train                             -> models/<run>/
+  aufer evaluate --testset data/testset   -> reports/<run>/report.html
+No photos at hand? `aufer demo` runs it on a bundled sample.
+"""
+
+
+class Commands(click.Group):
+    """Loads a command's file only when it is called: ``aufer --help`` must cost nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command, and give it the settings of aufer.toml as defaults."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"aufer.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As Click does, with the settings file read and the nearest name for a wrong command."""
+        import difflib
+
+        name = args[0] if args else ""
+        if name and name not in COMMANDS and not name.startswith("-"):
+            close = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean '{close[0]}'? " if close else ""
+            ctx.fail(f"There is no command '{name}'; {hint}`aufer --help` lists them.")
+        found, command, rest = super().resolve_command(ctx, args)
+        if command is not None and found is not None:
+            from aufer.cli.settings import defaults_for
+
+            ctx.default_map = {found: defaults_for(found, command)}
+        return found, command, rest
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands from `COMMANDS`, so that none of their files is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_WORKFLOW,
+)
+@click.version_option(__version__, prog_name="aufer")
+def cli() -> None:
+    """From folders of face photos to facial Action Units (AUs), measured by OpenFace; to a trained,
+    explained and honestly evaluated expression model."""
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 environment, 4 bad data,
+    5 done but some images failed, 130 interrupted. A genuine bug keeps its traceback."""
+    try:
+        code: Any = cli.main(args, prog_name="aufer", standalone_mode=False)
+        sys.stdout.flush()
+    except AuferError as error:
+        code = _say(error.message, error.hint, error.exit_code)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = 0
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"{context.command_path} --help" if context is not None else "aufer --help"
+        code = _say(error.format_message(), hint, error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        code = _say("Interrupted.", None, 130)
+    except BrokenPipeError:  # `aufer predict … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        code = _say_os_error(error)
+        if code is None:
+            raise
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(message: str, hint: str | None, code: int) -> int:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    return code
+
+
+def _say_os_error(error: OSError) -> int | None:
+    """The system's refusals that a user can mend; None for what must be a bug of ours."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _say(
+            f"The disk is full{where}; nothing was replaced.", "free some space, then run again", 1
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return _say(
+            f"No permission{where}: {error.strerror}; nothing was replaced.",
+            "check the owner of the folder, or choose another with --out",
+            1,
+        )
+    return None

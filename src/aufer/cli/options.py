@@ -1,0 +1,158 @@
+"""Options that several commands share: one word for one thing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from aufer.emotions import DEFAULT_NAMES, Emotions
+from aufer.errors import DataError, UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+
+
+class EmotionsType(click.ParamType):
+    """``angry,disgust,…``: an ordered set of emotions."""
+
+    name = "NAME,NAME,…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Emotions:
+        """Parse the names; a set of one, or with repetitions, is refused."""
+        if isinstance(value, Emotions):
+            return value
+        text = ",".join(value) if isinstance(value, (list, tuple)) else str(value)
+        try:
+            return Emotions.parse(text)
+        except DataError as error:
+            raise UsageError(error.message, error.hint) from error
+
+
+def emotions_option(default: bool = True) -> Callable[[F], F]:
+    """``--emotions``; without a default the command takes those of its input."""
+    return click.option(
+        "--emotions",
+        type=EmotionsType(),
+        default=",".join(DEFAULT_NAMES) if default else None,
+        show_default=default,
+        help="The emotions in label order."
+        + ("" if default else " Default: those of the input, else the usual six."),
+    )
+
+
+def out_option(default: str | None, help_text: str) -> Callable[[F], F]:
+    """``--out``: where the result goes."""
+    return click.option(
+        "--out",
+        type=PATH,
+        default=Path(default) if default else None,
+        show_default=bool(default),
+        help=help_text,
+    )
+
+
+def model_option(help_text: str = "") -> Callable[[F], F]:
+    """``--model``: a bundle by path or name."""
+    return click.option(
+        "--model",
+        metavar="BUNDLE",
+        help=help_text or "A model bundle, by path or by name. Default: the newest in models/.",
+    )
+
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all chance."
+)
+force_option = click.option(
+    "--force", is_flag=True, help="Replace files that a person edited or made."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+keep_going_option = click.option(
+    "--keep-going", is_flag=True, help="Exit with 0 even if some images failed (else 5)."
+)
+min_confidence_option = click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    default=0.7,
+    show_default=True,
+    help="Faces that OpenFace fitted with less confidence are left out.",
+)
+faces_option = click.option(
+    "--faces",
+    type=click.Choice(["largest", "best", "error"]),
+    default="largest",
+    show_default=True,
+    help="Which face of several: the largest, the most confident, or none (many_faces).",
+)
+
+
+def engine_options(command: F) -> F:
+    """``--engine`` and what belongs to it; `engine_from` makes the engine of them."""
+    for option in reversed(
+        (
+            click.option(
+                "--engine",
+                type=click.Choice(["docker", "local"]),
+                default="docker",
+                show_default=True,
+                help="Run OpenFace in Docker, or a FaceLandmarkImg of this machine.",
+            ),
+            click.option(
+                "--image",
+                "docker_image",
+                metavar="NAME[@sha256:…]",
+                default="algebr/openface:latest",
+                show_default=True,
+                help="Docker image with OpenFace; a digest pins it.",
+            ),
+            click.option(
+                "--openface",
+                metavar="COMMAND",
+                help="With --engine local: the path of FaceLandmarkImg, or a command prefix such "
+                "as 'apptainer exec openface.sif FaceLandmarkImg'.",
+            ),
+            click.option(
+                "--openface-args",
+                default="",
+                metavar="ARGS",
+                help="Further arguments for FaceLandmarkImg, e.g. '-wild'.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def talk_options(command: F) -> F:
+    """``-v`` and ``-q``, for every command; they set up what is said on stderr."""
+
+    def set_up(ctx: click.Context, param: click.Parameter, value: int) -> None:
+        levels = ctx.meta.setdefault("aufer.talk", {"quiet": 0, "verbose": 0})
+        levels[str(param.name)] = int(value)
+        from aufer.cli.talk import set_level
+
+        difference = levels["quiet"] - levels["verbose"]
+        level = logging.INFO + 10 * max(-1, min(2, difference))
+        set_level(level)
+
+    for option in (
+        click.option(
+            "-q",
+            "--quiet",
+            count=True,
+            expose_value=False,
+            callback=set_up,
+            help="Say less: warnings only; -qq errors only.",
+        ),
+        click.option(
+            "-v", "--verbose", count=True, expose_value=False, callback=set_up, help="Say more."
+        ),
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,111 @@
+"""aufer.toml: the settings of a study, any option of any command, unknown keys refused.
+
+seed = 7                    # any command that has --seed
+emotions = ["angry", "happy", "neutral"]
+
+[extract]
+engine = "local"
+
+[train]
+recipe = "reference"
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aufer.errors import UsageError
+
+SETTINGS_NAME = "aufer.toml"
+
+
+def read_settings(path: Path = Path(SETTINGS_NAME)) -> dict[str, Any]:
+    """The content of aufer.toml in this folder; nothing where there is none."""
+    if not path.is_file():
+        return {}
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.") from error
+
+
+def option_names(command: click.Command) -> dict[str, click.Option]:
+    """Settable options of a command by the name they have in aufer.toml (``min-confidence``)."""
+    return {
+        _key(option): option
+        for option in command.params
+        if isinstance(option, click.Option) and option.expose_value
+    }
+
+
+def _key(option: click.Option) -> str:
+    longest = max(option.opts, key=len)
+    return longest.lstrip("-")
+
+
+def defaults_for(name: str, command: click.Command) -> dict[str, Any]:
+    """The settings that apply to one command, as Click's defaults.
+
+    Raises:
+        UsageError: a key or command that doesn't exist (the whole file is checked), or a wrong type.
+    """
+    settings = read_settings()
+    if not settings:
+        return {}
+    check_settings(settings)
+    known = option_names(command)
+    merged = {key: value for key, value in settings.items() if not isinstance(value, dict)}
+    own = settings.get(name, {})
+    merged = {key: value for key, value in merged.items() if _dashed(key) in known} | own
+    defaults: dict[str, Any] = {}
+    for key, value in merged.items():
+        option = known[_dashed(key)]
+        if isinstance(value, list):
+            value = ",".join(str(item) for item in value) if not option.multiple else value
+        if option.is_flag and not isinstance(value, bool):
+            raise UsageError(f"{SETTINGS_NAME}: {key} must be true or false, not {value!r}.")
+        defaults[str(option.name)] = value
+    return defaults
+
+
+def check_settings(settings: dict[str, Any]) -> None:
+    """Refuse keys and sections that mean nothing, with the nearest one that does."""
+    from aufer.cli.main import COMMANDS, cli
+
+    context = click.Context(cli)
+    options: dict[str, set[str]] = {}
+    for command_name in COMMANDS:
+        command = cli.get_command(context, command_name)
+        options[command_name] = set(option_names(command)) if command else set()
+    everywhere = set().union(*options.values())
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            if key not in COMMANDS:
+                raise _unknown(f"section [{key}]", key, COMMANDS)
+            for inner in value:
+                if _dashed(inner) not in options[key]:
+                    raise _unknown(f"key '{inner}' in [{key}]", inner, options[key])
+        elif _dashed(key) not in everywhere:
+            raise _unknown(f"key '{key}'", key, everywhere | set(COMMANDS))
+
+
+def _dashed(key: str) -> str:
+    return key.replace("_", "-")
+
+
+def _unknown(what: str, key: str, known: Any) -> UsageError:
+    close = difflib.get_close_matches(_dashed(key), sorted(known), n=1)
+    return UsageError(
+        f"{SETTINGS_NAME} has the {what}, which means nothing.",
+        hint=f"did you mean '{close[0]}'?" if close else f"remove it from {SETTINGS_NAME}",
+    )

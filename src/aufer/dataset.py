@@ -1,0 +1,241 @@
+"""The dataset (``emotion.csv``): 17 AU intensities and a label number per face.
+
+Beside it lie ``emotion.rows.csv`` (the same rows: image, sha256, emotion, group, confidence),
+``emotion.excluded.csv`` (every image that is not in it, with the reason) and ``emotion.json``
+(schema, counts, hashes, extractor, thresholds). Reading is liberal: a file from elsewhere may have
+spaces in its header, further columns, and emotion names instead of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aufer.action_units import INTENSITY_COLUMNS, au_key
+from aufer.au_table import check_intensities, read_csv, to_numbers
+from aufer.emotions import Emotions
+from aufer.errors import DataError
+from aufer.files import check_replaceable, is_edited, read_json, sha256_of, write_with_sidecar
+from aufer.provenance import Extractor, made_by
+
+SCHEMA = "aufer/dataset/1"
+ROW_COLUMNS = ("image", "sha256", "emotion", "group", "confidence")
+EXCLUDED_COLUMNS = ("image", "emotion", "status", "reason", "confidence")
+LABEL_COLUMN = "emotion"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A labelled set of faces.
+
+    Attributes:
+        aus: float64 [n, 17], columns `INTENSITY_COLUMNS`, values 0-5.
+        labels: int64 [n], positions in ``emotions``.
+        rows: one row per face: `ROW_COLUMNS`; texts empty and confidence NaN where unknown.
+        emotions: the emotions in label order.
+        extractor: how the AUs were measured.
+        path, sha256: the file it was read from.
+        notes: what a user should know, e.g. that groups are unknown.
+    """
+
+    aus: pd.DataFrame
+    labels: np.ndarray
+    rows: pd.DataFrame
+    emotions: Emotions
+    extractor: Extractor = field(default_factory=Extractor)
+    path: Path | None = None
+    sha256: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """The group of each row, str [n]; None where groups are unknown."""
+        groups = self.rows["group"].to_numpy(dtype=object)
+        return groups if (groups != "").any() else None
+
+    @property
+    def keys(self) -> np.ndarray:
+        """A text per row that is equal for equal AUs, str [n]."""
+        return np.array([au_key(row) for row in self.aus.to_numpy().tolist()], dtype=object)
+
+    def counts(self) -> dict[str, int]:
+        """Number of faces per emotion, zeros included."""
+        found = np.bincount(self.labels, minlength=len(self.emotions))
+        return dict(zip(self.emotions.names, (int(n) for n in found), strict=True))
+
+
+def sidecar_paths(path: Path) -> dict[str, Path]:
+    """Where the files beside a dataset lie: rows, excluded, facts."""
+    return {
+        "rows": path.with_name(f"{path.stem}.rows.csv"),
+        "excluded": path.with_name(f"{path.stem}.excluded.csv"),
+        "facts": path.with_name(f"{path.stem}.json"),
+    }
+
+
+def is_dataset(columns: list[str]) -> bool:
+    """Whether a CSV with these columns can be read as a dataset."""
+    return {LABEL_COLUMN, *INTENSITY_COLUMNS} <= set(columns)
+
+
+def read_dataset(path: Path, emotions: Emotions | None = None) -> Dataset:
+    """Read a dataset of `aufer`, or any table with the 17 AU_r columns and ``emotion``.
+
+    Args:
+        path: the CSV file.
+        emotions: the emotions in label order; None takes those of the sidecar, else the default.
+
+    Raises:
+        UsageError: no such file. DataError: columns missing, text in a number, an intensity outside
+        0-5, a label outside the set.
+    """
+    frame = read_csv(path)
+    columns = [*INTENSITY_COLUMNS, LABEL_COLUMN]
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise DataError(
+            f"{path} is no dataset: it lacks the column {', '.join(missing[:4])}"
+            f"{' and more' if len(missing) > 4 else ''}.",
+            hint="make one with: aufer build-dataset",
+        )
+    repeated = [name for name in columns if list(frame.columns).count(name) > 1]
+    if repeated:
+        raise DataError(f"{path} has the column {repeated[0]} more than once.")
+    if frame.empty:
+        raise DataError(f"{path} has a header but no row.")
+    aus = to_numbers(frame, INTENSITY_COLUMNS, str(path))
+    check_intensities(aus, str(path))
+    facts, rows, notes = _read_sidecars(path, len(frame))
+    if emotions is None:
+        emotions = Emotions(tuple(facts["emotions"])) if facts.get("emotions") else Emotions()
+    labels = _read_labels(frame[LABEL_COLUMN], emotions, path)
+    if rows is None:
+        rows = pd.DataFrame({"image": [""] * len(frame)})
+        for name in ("sha256", "group"):
+            rows[name] = ""
+        rows["confidence"] = np.nan
+    rows = rows.assign(emotion=[emotions.names[label] for label in labels])
+    if not (rows["group"] != "").any():
+        notes.append(
+            "groups (persons, series of pictures) are unknown: the same person may be on both sides "
+            "of a split, and accuracy then looks better than it is on new people"
+        )
+    return Dataset(
+        aus=aus,
+        labels=labels,
+        rows=rows.loc[:, list(ROW_COLUMNS)],
+        emotions=emotions,
+        extractor=Extractor.from_facts(facts.get("extractor")),
+        path=path,
+        sha256=sha256_of(path),
+        notes=tuple(notes),
+    )
+
+
+def _read_labels(column: pd.Series, emotions: Emotions, path: Path) -> np.ndarray:
+    """Label numbers from numbers or names; each distinct word is looked up once."""
+    missing = np.flatnonzero(column.isna().to_numpy())
+    if len(missing):
+        raise DataError(f"{path}: data row {int(missing[0]) + 1} has no emotion.")
+    words = column.unique().tolist()
+    emotions.check(words, f"The column emotion of {path}")
+    numbers = {word: emotions.number(emotions.find(word) or "") for word in words}
+    return column.map(numbers).to_numpy(dtype=np.int64)
+
+
+def _read_sidecars(
+    path: Path, n_rows: int
+) -> tuple[dict[str, Any], pd.DataFrame | None, list[str]]:
+    beside = sidecar_paths(path)
+    if not beside["facts"].exists():
+        return {}, None, []
+    facts = read_json(beside["facts"])
+    if facts.get("schema") != SCHEMA:
+        return {}, None, []
+    if is_edited(path, beside["facts"]):
+        note = f"{path} was edited since `aufer` wrote it: its groups and file names are not used"
+        return facts, None, [note]
+    if not beside["rows"].exists():
+        note = f"{beside['rows'].name} is missing: file names and groups are unknown"
+        return facts, None, [note]
+    rows = pd.read_csv(
+        beside["rows"], dtype={"image": str, "sha256": str, "group": str, "emotion": str}
+    )
+    if len(rows) != n_rows or not set(ROW_COLUMNS) <= set(rows.columns):
+        raise DataError(
+            f"{beside['rows']} does not belong to {path}: {len(rows)} rows and {n_rows}.",
+            hint="make both again: aufer build-dataset --force",
+        )
+    for name in ("image", "sha256", "group", "emotion"):
+        rows[name] = rows[name].fillna("")
+    return facts, rows, []
+
+
+def output_paths(path: Path, emotions: Emotions) -> dict[Path, Path]:
+    """Every file that writing a dataset at ``path`` replaces, with its sidecar."""
+    beside = sidecar_paths(path)
+    outputs = [path, beside["rows"], beside["excluded"]]
+    outputs += [emotion_table_path(path, name) for name in emotions]
+    return {output: beside["facts"] for output in outputs}
+
+
+def emotion_table_path(path: Path, emotion: str) -> Path:
+    """Where the table of one emotion lies: ``csv/<emotion>.csv`` beside the dataset."""
+    return path.parent / "csv" / f"{emotion}.csv"
+
+
+def check_dataset_replaceable(path: Path, emotions: Emotions, *, force: bool) -> None:
+    """Raise when a person edited one of the files that writing the dataset would replace."""
+    command = "aufer build-dataset" + ("" if path == Path("data/emotion.csv") else f" --out {path}")
+    check_replaceable(output_paths(path, emotions), force=force, command=command)
+
+
+def write_dataset(
+    dataset: Dataset,
+    excluded: pd.DataFrame,
+    path: Path,
+    facts: Mapping[str, Any],
+    *,
+    force: bool = False,
+) -> Path:
+    """Write the dataset, its sidecars and one table per emotion, all of them or none.
+
+    Args:
+        dataset: what to write. excluded: `EXCLUDED_COLUMNS`, one row per image left out.
+        path: the CSV's path. facts: counts and thresholds for ``emotion.json``.
+    """
+    check_dataset_replaceable(path, dataset.emotions, force=force)
+    beside = sidecar_paths(path)
+    main = dataset.aus.assign(**{LABEL_COLUMN: dataset.labels})
+    named = pd.concat([dataset.rows.reset_index(drop=True), main[list(INTENSITY_COLUMNS)]], axis=1)
+    # label numbers agree with emotion.csv: the reference project's per-emotion files did not
+    named.insert(3, "label", dataset.labels)
+    tables = {path: main, beside["rows"]: dataset.rows, beside["excluded"]: excluded}
+    for number, emotion in enumerate(dataset.emotions):
+        tables[emotion_table_path(path, emotion)] = named[named["label"] == number]
+    write_with_sidecar(
+        {target: _csv_writer(table) for target, table in tables.items()},
+        beside["facts"],
+        {
+            "schema": SCHEMA,
+            **made_by(),
+            "emotions": list(dataset.emotions.names),
+            "n_rows": len(dataset),
+            "counts": dataset.counts(),
+            "extractor": dataset.extractor.facts(),
+            **facts,
+        },
+    )
+    return path
+
+
+def _csv_writer(table: pd.DataFrame):  # type: ignore[no-untyped-def]
+    return lambda target: table.to_csv(target, index=False, lineterminator="\n")

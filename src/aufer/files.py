@@ -1,0 +1,176 @@
+"""Files that are never half-written nor lost: temporary name first, then rename.
+
+A derived file is described by a *sidecar*, a JSON file beside it that holds its sha256. A file whose
+hash no longer stands in its sidecar was edited by a person, and is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aufer.errors import AuferError, DataError
+
+Writer = Callable[[Path], object]
+"""Writes one file at the path it is given."""
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def temporary_name(path: Path) -> Path:
+    """A free hidden name beside ``path`` (a rename is atomic within one folder)."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    return Path(name)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; rename it to ``path`` only if nothing was raised."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_name(path)
+    try:
+        yield temporary
+        _open_to_readers(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _open_to_readers(path: Path) -> None:
+    """Give a file made by `tempfile` (0600) the permissions that any new file has."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty temporary folder; it becomes ``path``, in place of an older one, at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    old = temporary.with_suffix(".old")
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        if path.exists():
+            os.rename(path, old)
+        os.rename(temporary, path)
+    finally:
+        if old.exists() and not path.exists():
+            os.rename(old, path)
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file in one step, with LF line ends on every system."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+
+
+def to_json(facts: Any) -> str:
+    """JSON as `aufer` writes it: readable, UTF-8, strict (no NaN), ending in a newline."""
+    return json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; `DataError` when it is cut or no object."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(facts, dict):
+        raise DataError(f"{path} does not hold a JSON object.")
+    return facts
+
+
+def write_with_sidecar(
+    files: Mapping[Path, Writer], sidecar: Path, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write several files and the sidecar that holds their hashes: all of them, or none.
+
+    Every file is complete under a temporary name before the first is renamed, so that a full disk
+    leaves the old set. The sidecar goes first and names the hashes it replaces too: a crash between
+    two renames does not make a file look edited.
+    """
+    old = _recorded_hashes(sidecar)
+    temporaries: dict[Path, Path] = {}
+    try:
+        for path, write in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporaries[path] = temporary_name(path)
+            write(temporaries[path])
+            _open_to_readers(temporaries[path])
+        names = {path: _name_beside(path, sidecar) for path in files}
+        hashes = {names[path]: sha256_of(temporaries[path]) for path in files}
+        # hashes of files that this run does not write stay known (another emotion's table)
+        hashes = {**{n: h[0] for n, h in old.items() if (sidecar.parent / n).exists()}, **hashes}
+        replaces = {n: h[0] for n, h in old.items() if n in hashes and h[0] != hashes[n]}
+        full = {**facts, "files": hashes, **({"replaces": replaces} if replaces else {})}
+        write_text(sidecar, to_json(full))
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
+        return full
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _name_beside(path: Path, sidecar: Path) -> str:
+    return path.relative_to(sidecar.parent).as_posix()
+
+
+def _recorded_hashes(sidecar: Path) -> dict[str, list[str]]:
+    """File name -> hashes under which it counts as written by `aufer`, newest first."""
+    if not sidecar.exists():
+        return {}
+    try:
+        facts = read_json(sidecar)
+    except DataError:
+        return {}
+    hashes = {str(name): [str(sha)] for name, sha in facts.get("files", {}).items()}
+    for name, sha in facts.get("replaces", {}).items():
+        hashes.setdefault(str(name), []).append(str(sha))
+    return hashes
+
+
+def is_edited(path: Path, sidecar: Path) -> bool:
+    """Whether ``path`` exists and is not, byte for byte, what its sidecar says `aufer` wrote."""
+    if not path.exists():
+        return False
+    return sha256_of(path) not in _recorded_hashes(sidecar).get(_name_beside(path, sidecar), [])
+
+
+def check_replaceable(paths: Mapping[Path, Path], *, force: bool, command: str) -> None:
+    """Raise when a derived file was edited by a person (or is not ours at all).
+
+    Args:
+        paths: each output and its sidecar.
+        force: replace it all the same.
+        command: what to type to replace it, for the hint.
+    """
+    for path, sidecar in paths.items():
+        if path.is_dir():
+            raise AuferError(f"{path} is a folder; a file is to be written there.")
+        if not force and is_edited(path, sidecar):
+            raise AuferError(
+                f"{path} was edited or made by someone else since `aufer` last wrote it; it is kept.",
+                hint=f"to replace it: {command} --force",
+            )
