@@ -16,7 +16,6 @@ from aufer.au_table import (
     STATUSES,
     AuTable,
     join_tables,
-    read_au_table,
 )
 from aufer.dataset import (
     EXCLUDED_COLUMNS,
@@ -27,7 +26,8 @@ from aufer.dataset import (
 )
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
-from aufer.openface.imported import read_openface_folder
+from aufer.files import sha256_of
+from aufer.openface.faces import read_faces
 
 LOW_CONFIDENCE = "low_confidence"
 DUPLICATE = "duplicate"
@@ -52,16 +52,14 @@ class Built:
 
 
 def read_source(source: Path, emotions: Emotions, faces: str = "largest") -> AuTable:
-    """An AU table file, or a folder of OpenFace's own files, as an AU table."""
-    if source.is_dir():
-        return read_openface_folder(source, emotions, faces=faces)
+    """An AU table, a folder of OpenFace's own files, or another dataset, as an AU table."""
     if not source.exists():
         raise UsageError(
             f"There is no {source}.",
             hint="measure your images first: aufer extract; or name a folder of OpenFace CSVs: "
             "aufer build-dataset FOLDER",
         )
-    return read_au_table(source, emotions)
+    return read_faces(source, emotions, faces=faces)
 
 
 def select_faces(table: AuTable, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> pd.DataFrame:
@@ -177,8 +175,6 @@ def build_dataset(
     }
     excluded = excluded.loc[:, list(EXCLUDED_COLUMNS)]
     write_dataset(dataset, excluded, out, facts, force=force)
-    from aufer.files import sha256_of
-
     return Built(replace(dataset, sha256=sha256_of(out)), excluded, counts, table)
 
 

@@ -1,0 +1,137 @@
+"""``aufer evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aufer.cli.options import (
+    PATH,
+    emotions_option,
+    engine_options,
+    faces_option,
+    force_option,
+    json_option,
+    keep_going_option,
+    min_confidence_option,
+    model_option,
+    out_option,
+    talk_options,
+)
+from aufer.emotions import Emotions
+from aufer.errors import EXIT_SOME_FAILED
+
+
+@click.command(
+    "evaluate",
+    epilog="""\b
+Examples:
+  aufer evaluate --testset data/testset        images: needs OpenFace (aufer doctor)
+  aufer evaluate --testset ~/openface-test     OpenFace CSVs, one folder per emotion
+  aufer evaluate --testset unseen.csv          an AU table or a dataset
+  aufer evaluate --testset data/testset --model best_model.hdf5 \\
+      --emotions angry,disgust,happy,neutral,sad,surprise""",
+)
+@click.option(
+    "--testset",
+    type=PATH,
+    required=True,
+    help="Unseen faces: images (folders by emotion, or flat names such as angry001.jpg), folders of "
+    "OpenFace CSVs, an AU table, or a dataset.",
+)
+@model_option()
+@emotions_option(default=False)
+@click.option(
+    "--labels", type=PATH, help="CSV with image,emotion[,group] for images not in folders."
+)
+@min_confidence_option
+@faces_option
+@engine_options
+@out_option(None, "The report's folder. Default: reports/<model>-on-<testset>/")
+@keep_going_option
+@force_option
+@json_option
+@talk_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    testset: Path,
+    model: str | None,
+    emotions: Emotions | None,
+    labels: Path | None,
+    min_confidence: float,
+    faces: str,
+    engine: str,
+    docker_image: str,
+    openface: str | None,
+    openface_args: str,
+    out: Path | None,
+    keep_going: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Test a model on faces it never saw, and write a report: report.html to read, report.json,
+    predictions.csv.
+
+    Accuracy comes with its 95 % interval, by emotion, and counted both ways where images have no
+    usable face. Test images that were training images are named, and left out of the first figures.
+    """
+    from aufer.classifiers.open_model import open_model
+    from aufer.cli.talk import print_data, progress, say, say_table, warn
+    from aufer.evaluate import evaluate
+    from aufer.files import to_json
+    from aufer.metrics import percent, with_interval
+    from aufer.openface.engine import make_engine
+    from aufer.openface.faces import read_faces
+    from aufer.report import check_report_folder, summarise, write_report
+
+    opened = open_model(model, emotions=emotions)
+    folder = out or Path("reports") / f"{Path(opened.name).stem}-on-{testset.stem}"
+    check_report_folder(folder, force=force)
+    table = read_faces(
+        testset,
+        opened.emotions,
+        engine=lambda: make_engine(
+            engine, image=docker_image, openface=openface, openface_args=openface_args
+        ),
+        faces=faces,
+        labels=labels,
+        progress=progress,
+    )
+    evaluation = evaluate(opened, table, testset=str(testset), min_confidence=min_confidence)
+    facts = evaluation.facts
+    for warning in facts["warnings"]:
+        warn(warning)
+    page = write_report(
+        folder, facts, evaluation.predictions, evaluation.intensities, force=force
+    )
+    if as_json:
+        print_data(to_json(facts).rstrip())
+    figures = facts["figures"].get("unseen") or facts["figures"]["all"]
+    import pandas as pd
+
+    say_table(
+        pd.DataFrame(
+            {
+                "emotion": row["emotion"],
+                "images": row["n_images"],
+                "answered": row["n"],
+                "precision": percent(row["precision"]),
+                "recall": percent(row["recall"]["value"]),
+                "F1": "–" if row["f1"] is None else f"{row['f1']:.3f}",
+            }
+            for row in figures["per_emotion"]
+        )
+    )
+    if facts["seen_in_training"]["n"]:
+        say("The table is of the faces that were not in training.")
+    say(
+        f"accuracy {with_interval(figures['accuracy'])}, macro-F1 {figures['macro_f1'] or 0:.3f}; "
+        f"over all images {percent(figures['accuracy_all']['value'])}"
+    )
+    say(summarise(facts))
+    if not as_json:
+        print_data(str(page))
+    if facts["n_failed"] and not keep_going:
+        ctx.exit(EXIT_SOME_FAILED)

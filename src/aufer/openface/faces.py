@@ -1,0 +1,165 @@
+"""Faces from whatever holds them: images, OpenFace's files, an AU table, AU rows -> an AU table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from aufer.action_units import INTENSITY_COLUMNS
+from aufer.au_table import (
+    OK,
+    AuTable,
+    check_intensities,
+    complete,
+    is_au_table,
+    read_au_table,
+    read_csv,
+    to_numbers,
+)
+from aufer.dataset import LABEL_COLUMN, is_dataset, read_dataset
+from aufer.emotions import Emotions
+from aufer.errors import DataError, UsageError
+from aufer.images import Image, find_images, is_image, walk_files
+from aufer.openface.imported import IMPORTED, read_openface_folder
+from aufer.openface.output import DETAILS_SUFFIX, choose_faces, read_face_csvs
+from aufer.progress import Progress, no_progress
+
+if TYPE_CHECKING:
+    from aufer.openface.engine import Engine
+
+EngineMaker = Callable[[], "Engine"]
+"""Makes the engine only when there are images to measure."""
+
+
+def read_faces(
+    source: Path,
+    emotions: Emotions,
+    *,
+    engine: EngineMaker | None = None,
+    faces: str = "largest",
+    labelled: bool = True,
+    labels: Path | None = None,
+    progress: Progress = no_progress,
+) -> AuTable:
+    """Read faces from a path.
+
+    Args:
+        source: a folder of images (one folder per emotion, or flat names), an image, a folder of
+            OpenFace's files, one of its CSVs, an AU table, a dataset, or any CSV of AU rows.
+        emotions: the emotions that labels may name.
+        engine: makes the engine that measures images; None refuses images.
+        faces: which face of several.
+        labelled: whether every face must have an emotion.
+        labels: CSV with the emotion of each image, for a folder of images.
+
+    Raises:
+        UsageError: the path doesn't exist. DataError: it holds nothing usable.
+        EnvironmentFailure: images have to be measured and the engine can't.
+    """
+    if not source.exists():
+        raise UsageError(f"There is no {source}.", hint="check the path, relative to this folder")
+    if source.is_file() and not is_image(source):
+        return _read_csv_of_faces(source, emotions, faces=faces, labelled=labelled)
+    if source.is_dir() and labels is None and _holds_openface_files(source):
+        return read_openface_folder(source, emotions, faces=faces, labelled=labelled)
+    if engine is None:
+        raise DataError(
+            f"{source} holds images; their AUs have to be measured first.",
+            hint=f"aufer extract {source}",
+        )
+    if source.is_file():
+        images = [Image(source, source.name)]
+    else:
+        images = find_images(source, emotions, labels=labels, labelled=labelled)
+    from aufer.openface.measure import measure
+
+    return measure(images, engine(), faces=faces, progress=progress)
+
+
+def _holds_openface_files(folder: Path) -> bool:
+    """Whether OpenFace wrote into this folder: any details file, or CSVs and no image."""
+    csv = image = False
+    for name, path in walk_files(folder):
+        if name.endswith(DETAILS_SUFFIX):
+            return True
+        csv = csv or name.lower().endswith(".csv")
+        image = image or is_image(path)
+    return csv and not image
+
+
+def _read_csv_of_faces(path: Path, emotions: Emotions, *, faces: str, labelled: bool) -> AuTable:
+    frame = read_csv(path)
+    columns = list(frame.columns)
+    if is_au_table(columns):
+        table = read_au_table(path, emotions if labelled else None)
+        if labelled and (table.frame["emotion"] == "").any():
+            raise DataError(
+                f"Not every row of {path} has an emotion.",
+                hint="measure the images with labels: aufer extract IMAGES --labels labels.csv",
+            )
+        return table
+    if "face" in columns and "confidence" in columns and LABEL_COLUMN not in columns:
+        if labelled:
+            raise DataError(
+                f"{path} is one CSV of OpenFace's, without an emotion.",
+                hint="name the folder that has one folder per emotion",
+            )
+        return _read_one_openface_csv(path, faces)
+    if labelled or is_dataset(columns):
+        return _from_dataset(path, emotions, labelled=labelled)
+    missing = [name for name in INTENSITY_COLUMNS if name not in columns]
+    if missing:
+        raise DataError(
+            f"{path} has no AU rows: it lacks the column {', '.join(missing[:4])}"
+            f"{' and more' if len(missing) > 4 else ''}.",
+            hint="the 17 columns AU01_r … AU45_r are needed, by name, in any order",
+        )
+    return _from_rows(frame, path)
+
+
+def _read_one_openface_csv(path: Path, faces: str) -> AuTable:
+    read = read_face_csvs([path])
+    if read.problems:
+        raise DataError(
+            f"{path} {read.problems[0]}.",
+            hint="OpenFace's FaceLandmarkImg -aus writes what is needed here",
+        )
+    row = choose_faces(read, faces).reset_index(drop=True)
+    row["image"], row["status"] = path.name, OK
+    return AuTable(complete(row), IMPORTED)
+
+
+def _from_rows(frame: pd.DataFrame, path: Path) -> AuTable:
+    """AU rows of any origin; rows are named by their number unless there is a column image."""
+    if frame.empty:
+        raise DataError(f"{path} has a header but no row.")
+    numbers = to_numbers(frame, INTENSITY_COLUMNS, str(path))
+    check_intensities(numbers, str(path))
+    if "image" in frame:
+        numbers["image"] = frame["image"].fillna("").astype(str)
+    else:
+        numbers["image"] = [str(number) for number in range(1, len(frame) + 1)]
+    numbers["status"] = OK
+    if "confidence" in frame:
+        numbers["confidence"] = to_numbers(frame, ["confidence"], str(path))["confidence"]
+    return AuTable(complete(numbers))
+
+
+def _from_dataset(path: Path, emotions: Emotions, *, labelled: bool) -> AuTable:
+    if not labelled:
+        frame = read_csv(path)
+        return _from_rows(frame, path)
+    dataset = read_dataset(path)
+    # the file's own label numbers, told in the words of the emotions that are asked for
+    emotions.check(dataset.rows["emotion"].unique(), f"The emotions of {path}")
+    frame = pd.concat([dataset.rows, dataset.aus.reset_index(drop=True)], axis=1)
+    frame["emotion"] = [emotions.find(word) for word in frame["emotion"]]
+    names = frame["image"].to_numpy(dtype=object)
+    numbered = np.array([f"row {number}" for number in range(1, len(frame) + 1)], dtype=object)
+    frame["image"] = np.where(names == "", numbered, names)
+    frame["status"] = OK
+    return AuTable(complete(frame), dataset.extractor, notes=dataset.notes)

@@ -1,0 +1,162 @@
+"""The report folder: ``report.html`` (self-contained), ``report.json``, ``predictions.csv``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aufer.action_units import AU_NAMES, INTENSITY_COLUMNS
+from aufer.errors import AuferError
+from aufer.files import read_json, replacing_folder, sha256_of, to_json
+from aufer.metrics import percent, with_interval
+
+HTML_NAME = "report.html"
+FACTS_NAME = "report.json"
+PREDICTIONS_NAME = "predictions.csv"
+N_MISTAKES = 12
+N_LISTED = 200
+"""So many images are listed on the page; all of them are in predictions.csv."""
+
+
+def write_report(
+    folder: Path,
+    facts: dict[str, Any],
+    predictions: pd.DataFrame,
+    intensities: np.ndarray,
+    *,
+    force: bool = False,
+) -> Path:
+    """Write the report of one evaluation; the folder appears complete or not at all.
+
+    Args:
+        folder: replaced if it is an older report of ours, refused if it is anything else.
+        facts: content of ``report.json``. predictions: one row per test image.
+        intensities: [n, 17] of the same rows, for the AU profiles.
+
+    Returns:
+        the path of ``report.html``.
+    """
+    check_report_folder(folder, force=force)
+    page = render(facts, predictions, intensities)
+    with replacing_folder(folder) as temporary:
+        (temporary / HTML_NAME).write_text(page, encoding="utf-8", newline="\n")
+        predictions.to_csv(
+            temporary / PREDICTIONS_NAME, index=False, float_format="%.6g", lineterminator="\n"
+        )
+        hashes = {n: sha256_of(temporary / n) for n in (HTML_NAME, PREDICTIONS_NAME)}
+        (temporary / FACTS_NAME).write_text(
+            to_json({**facts, "files": hashes}), encoding="utf-8", newline="\n"
+        )
+    return folder / HTML_NAME
+
+
+def check_report_folder(folder: Path, *, force: bool) -> None:
+    """Raise unless ``folder`` is free, empty, or an older report that nobody edited."""
+    if not folder.exists() or force:
+        return
+    if not folder.is_dir():
+        raise AuferError(f"{folder} is a file; the report needs a folder.")
+    present = {path.name for path in folder.iterdir()}
+    if not present:
+        return
+    facts_path = folder / FACTS_NAME
+    hashes = read_json(facts_path).get("files", {}) if facts_path.is_file() else {}
+    ours = {*hashes, FACTS_NAME}
+    edited = [n for n, sha in hashes.items() if n in present and sha256_of(folder / n) != sha]
+    if not hashes or present - ours or edited:
+        what = f"{sorted(edited or present - ours)[0]} in it is not as `aufer` wrote it"
+        raise AuferError(
+            f"The folder {folder} is kept: {what}.",
+            hint=f"to replace it: aufer evaluate --out {folder} --force",
+        )
+
+
+def render(facts: dict[str, Any], predictions: pd.DataFrame, intensities: np.ndarray) -> str:
+    """The page as HTML; every picture is inside."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from aufer.plots import as_data_uri, as_svg, draw_au_profile, draw_confusion, draw_recall
+
+    names = facts["emotions"]
+    shown = facts["figures"].get("unseen") or facts["figures"]["all"]
+    answered = predictions["predicted"].to_numpy() != ""
+    pictures = {
+        "confusion": draw_confusion(shown["confusion"], names),
+        "recall": draw_recall(shown["per_emotion"]),
+        "aus": draw_au_profile(
+            intensities[answered], predictions["emotion"].to_numpy()[answered], names
+        ),
+    }
+    environment = Environment(
+        loader=PackageLoader("aufer", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    environment.filters["interval"] = with_interval
+    environment.filters["number"] = lambda v: "–" if v is None else f"{v:.3f}"
+    unanswered = predictions[~answered]
+    return environment.get_template("report.html").render(
+        facts=facts,
+        shown=shown,
+        names=names,
+        pictures={name: as_data_uri(as_svg(figure)) for name, figure in pictures.items()},
+        mistakes=_worst_mistakes(predictions, intensities, names),
+        unanswered=unanswered.head(N_LISTED).to_dict("records"),
+        n_unanswered=len(unanswered),
+        n_listed=N_LISTED,
+        au_names=AU_NAMES,
+        sentence=summarise(facts),
+    )
+
+
+def _worst_mistakes(
+    predictions: pd.DataFrame, intensities: np.ndarray, names: list[str]
+) -> list[dict[str, Any]]:
+    """The most confident wrong answers, with the three strongest AUs of each face."""
+    wrong = np.flatnonzero((predictions["correct"] == False).fillna(False))  # noqa: E712
+    certainty = predictions[names].to_numpy()[wrong].max(axis=1) if len(wrong) else []
+    order = wrong[np.argsort(-np.asarray(certainty), kind="stable")][:N_MISTAKES]
+    mistakes = []
+    for row in order:
+        strongest = np.argsort(-intensities[row], kind="stable")[:3]
+        record = predictions.iloc[row]
+        mistakes.append(
+            {
+                "image": record["image"],
+                "emotion": record["emotion"],
+                "predicted": record["predicted"],
+                "probability": float(record[record["predicted"]]),
+                "aus": ", ".join(
+                    f"{(au := INTENSITY_COLUMNS[i].removesuffix('_r'))} {AU_NAMES[au]} "
+                    f"{intensities[row, i]:.2f}"
+                    for i in strongest
+                    if intensities[row, i] > 0
+                )
+                or "all AUs are 0",
+            }
+        )
+    return mistakes
+
+
+def summarise(facts: dict[str, Any]) -> str:
+    """The result in one or two plain sentences."""
+    figures = facts["figures"]["all"]
+    text = (
+        f"{facts['model']['name']} read {with_interval(figures['accuracy'])} of the answered faces "
+        f"correctly; it could answer {percent(figures['coverage']['value'])} of the "
+        f"{figures['n_images']} images."
+    )
+    seen = facts["seen_in_training"]
+    if seen["n"]:
+        unseen = facts["figures"]["unseen"]
+        text += (
+            f" {seen['n']} test images were training images too; without them it is "
+            f"{with_interval(unseen['accuracy'])}."
+        )
+    return text

@@ -1,0 +1,123 @@
+"""Files are never half-written nor lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from aufer.errors import AuferError, DataError
+from aufer.files import (
+    check_replaceable,
+    is_edited,
+    read_json,
+    replacing,
+    replacing_folder,
+    sha256_of,
+    to_json,
+    write_text,
+    write_with_sidecar,
+)
+
+
+def text_writer(text: str):  # noqa: ANN201
+    return lambda path: path.write_text(text)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="midway"), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError("midway")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_new_files_have_the_usual_permissions(tmp_path: Path) -> None:
+    old = os.umask(0o022)
+    try:
+        write_text(tmp_path / "a", "x")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    with pytest.raises(RuntimeError), replacing_folder(target) as folder:
+        (folder / "a").write_text("1")
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+    for text in ("1", "2"):
+        with replacing_folder(target) as folder:
+            (folder / text).write_text(text)
+    assert os.listdir(tmp_path) == ["run"]
+    assert os.listdir(target) == ["2"]
+
+
+def test_a_set_of_files_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    sidecar = tmp_path / "a.json"
+    files = {tmp_path / "a.csv": text_writer("1"), tmp_path / "sub" / "b.csv": text_writer("2")}
+    facts = write_with_sidecar(files, sidecar, {"schema": "x"})
+    assert facts["files"] == {
+        "a.csv": sha256_of(tmp_path / "a.csv"),
+        "sub/b.csv": sha256_of(tmp_path / "sub" / "b.csv"),
+    }
+    assert json.loads(sidecar.read_text()) == facts
+
+    def fail(path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(OSError, match="No space"):
+        write_with_sidecar(
+            {tmp_path / "a.csv": text_writer("new"), tmp_path / "sub" / "b.csv": fail}, sidecar, {}
+        )
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_an_edited_file_is_told_from_one_of_ours(tmp_path: Path) -> None:
+    path, sidecar = tmp_path / "a.csv", tmp_path / "a.json"
+    assert not is_edited(path, sidecar)
+    write_with_sidecar({path: text_writer("1")}, sidecar, {})
+    assert not is_edited(path, sidecar)
+    check_replaceable({path: sidecar}, force=False, command="aufer x")
+    path.write_text("1 and a correction")
+    with pytest.raises(AuferError) as raised:
+        check_replaceable({path: sidecar}, force=False, command="aufer x")
+    assert raised.value.exit_code == 1
+    assert raised.value.hint == "to replace it: aufer x --force"
+    check_replaceable({path: sidecar}, force=True, command="aufer x")
+
+
+def test_a_crash_between_two_renames_makes_no_file_look_edited(tmp_path: Path) -> None:
+    path, sidecar = tmp_path / "a.csv", tmp_path / "a.json"
+    write_with_sidecar({path: text_writer("1")}, sidecar, {})
+    old = path.read_bytes()
+    write_with_sidecar({path: text_writer("2")}, sidecar, {})
+    path.write_bytes(old)  # as if the machine had stopped after the sidecar's rename
+    assert not is_edited(path, sidecar)
+
+
+def test_files_of_an_earlier_run_stay_known(tmp_path: Path) -> None:
+    sidecar = tmp_path / "a.json"
+    write_with_sidecar({tmp_path / "a": text_writer("1"), tmp_path / "b": text_writer("2")}, sidecar, {})
+    write_with_sidecar({tmp_path / "a": text_writer("3")}, sidecar, {})
+    assert not is_edited(tmp_path / "b", sidecar)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "", "\xff"])
+def test_json_that_is_no_object_is_bad_data(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError):
+        read_json(path)
+
+
+def test_json_is_strict() -> None:
+    with pytest.raises(ValueError, match="[Nn]a[Nn]"):
+        to_json({"a": float("nan")})
