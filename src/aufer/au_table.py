@@ -122,7 +122,7 @@ def complete(frame: pd.DataFrame) -> pd.DataFrame:
     for name in COLUMNS:
         if name in ORIGIN_COLUMNS:
             values = frame[name] if name in frame else pd.Series("", index=frame.index)
-            columns[name] = values.fillna("").astype(str)
+            columns[name] = values.astype(object).where(values.notna(), "").astype(str)
         elif name in COUNT_COLUMNS:
             values = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
             columns[name] = values.astype("Int64")
@@ -187,7 +187,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty (0 bytes): was the disk full when it was written?")
     try:
-        frame = pd.read_csv(path, low_memory=False, float_precision="round_trip")
+        frame = pd.read_csv(path, low_memory=False)
     except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
         raise DataError(f"{path} is not a whole CSV table: {str(error).strip()}.") from error
     frame.columns = clean_names(frame.columns)

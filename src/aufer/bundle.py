@@ -10,18 +10,24 @@ Only ``model.onnx`` and ``bundle.json`` are needed to predict; TensorFlow is nev
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aufer.action_units import INTENSITY_COLUMNS
 from aufer.emotions import Emotions
-from aufer.errors import DataError, UsageError
+from aufer.errors import AuferError, DataError, UsageError
 from aufer.files import read_json, sha256_of
 from aufer.provenance import Extractor
+
+if TYPE_CHECKING:
+    from aufer.dataset import Dataset
+    from aufer.splits import Parts
 
 SCHEMA = "aufer/bundle/1"
 FACTS_NAME = "bundle.json"
@@ -30,6 +36,11 @@ KERAS_NAME = "model.keras"
 ROWS_NAME = "rows.csv"
 ROWS_COLUMNS = ("part", "image", "sha256", "emotion", "group", "aus")
 """Columns of ``rows.csv``: part is train, validation or test; aus is `action_units.au_key`."""
+
+HISTORY_NAME = "history.csv"
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+PLOT_NAME = "training.png"
+CARD_NAME = "README.md"
 
 AU_INPUT = "aus"
 
@@ -106,7 +117,7 @@ def read_bundle(path: Path) -> Bundle:
     """Open a model bundle and check that it is whole.
 
     Raises:
-        UsageError: no such folder. DataError: a file is missing or changed, or it is of another kind.
+        UsageError: no such folder. DataError: a file is missing or changed, or of another kind.
     """
     if not path.is_dir():
         raise UsageError(f"There is no model folder {path}.", hint="list models: aufer models list")
@@ -143,9 +154,79 @@ def check_features(features: Sequence[str], available: Sequence[str], where: str
         )
 
 
+def hash_files(folder: Path) -> dict[str, str]:
+    """The sha256 of every file in a bundle but `FACTS_NAME`, by path relative to the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = {path: path.relative_to(folder).as_posix() for path in files}
+    return {names[path]: sha256_of(path) for path in files if names[path] != FACTS_NAME}
+
+
+def check_bundle_replaceable(path: Path, *, force: bool) -> None:
+    """Raise unless a new bundle may take this folder's place.
+
+    It may where there is nothing or an empty folder; a bundle, if no file in it was changed, added
+    or removed since `aufer` wrote it, or with ``force``. Anything else is never replaced.
+
+    Raises:
+        AuferError: what lies there is kept.
+    """
+    if not path.exists() and not path.is_symlink():
+        return
+    elsewhere = "choose another folder: --out FOLDER"
+    here = Path.cwd()
+    if path.resolve() in (here, *here.parents):
+        raise AuferError(f"{path} is the folder we are in, or holds it; it is kept.", elsewhere)
+    if path.is_symlink() or not path.is_dir():
+        raise AuferError(f"{path} is no folder; it is kept.", hint=elsewhere)
+    if not any(path.iterdir()):
+        return
+    try:
+        facts = read_json(path / FACTS_NAME)
+    except (OSError, DataError):
+        facts = {}
+    if facts.get("schema") != SCHEMA:
+        raise AuferError(f"{path} exists and is no model bundle; it is kept.", hint=elsewhere)
+    if force:
+        return
+    found, recorded = hash_files(path), facts.get("files", {})
+    changed = [name for name in {**recorded, **found} if found.get(name) != recorded.get(name)]
+    if changed:
+        raise AuferError(
+            f"The model bundle {path} was edited since `aufer` wrote it ({changed[0]}); it is "
+            "kept.",
+            hint=f"{elsewhere}, or replace it all: --force",
+        )
+
+
+def new_bundle_path(models_folder: Path, dataset_path: Path, kind: str) -> Path:
+    """A free folder for a run: dataset, kind and time (UTC)."""
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    first = models_folder / f"{dataset_path.stem}-{kind}-{stamp}"
+    path, number = first, 1
+    while path.exists():
+        number += 1
+        path = first.with_name(f"{first.name}-{number}")
+    return path
+
+
+def write_rows(folder: Path, dataset: Dataset, parts: Parts) -> None:
+    """Write ``rows.csv``: every row of the dataset, in its order, and its part of the split."""
+    rows = dataset.rows.assign(part=parts.names(), aus=dataset.keys)
+    rows.loc[:, list(ROWS_COLUMNS)].to_csv(folder / ROWS_NAME, index=False, lineterminator="\n")
+
+
+def write_history(folder: Path, history: Sequence[dict[str, float]]) -> None:
+    """Write ``history.csv``: one row of `HISTORY_COLUMNS` per epoch; seconds are wall clock."""
+    with (folder / HISTORY_NAME).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+
+
 def list_bundles(folder: Path) -> list[Path]:
     """The bundles in a folder of models, newest first."""
     found = [path.parent for path in folder.glob(f"*/{FACTS_NAME}")]
+    found = [path for path in found if not path.name.startswith(".")]  # still being written
     return sorted(found, key=_made_at, reverse=True)
 
 

@@ -12,7 +12,7 @@ from aufer.provenance import Extractor
 
 
 class Model(Protocol):
-    """A trained model: `bundle.Bundle`, or a bare file such as `classifiers.keras_file.KerasFile`."""
+    """A trained model: `bundle.Bundle`, or a bare file (`classifiers.keras_file.KerasFile`)."""
 
     @property
     def path(self) -> Path:

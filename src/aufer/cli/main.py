@@ -126,7 +126,7 @@ def _say(message: str, hint: str | None, code: int) -> int:
 def _say_os_error(error: OSError) -> int | None:
     """The system's refusals that a user can mend; None for what must be a bug of ours."""
     where = f" ({error.filename})" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return _say(
             f"The disk is full{where}; nothing was replaced.", "free some space, then run again", 1
         )
@@ -134,6 +134,12 @@ def _say_os_error(error: OSError) -> int | None:
         return _say(
             f"No permission{where}: {error.strerror}; nothing was replaced.",
             "check the owner of the folder, or choose another with --out",
+            1,
+        )
+    if isinstance(error, (NotADirectoryError, FileExistsError, IsADirectoryError)):
+        return _say(
+            f"A file stands where a folder is needed, or the reverse{where}; nothing was replaced.",
+            "rename it, or choose another place with --out",
             1,
         )
     return None

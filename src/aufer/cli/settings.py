@@ -36,7 +36,10 @@ def read_settings(path: Path = Path(SETTINGS_NAME)) -> dict[str, Any]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.") from error
+        raise UsageError(
+            f"{path} is not valid TOML: {error}.",
+            hint="settings look like this: min-confidence = 0.7, texts in quotes",
+        ) from error
 
 
 def option_names(command: click.Command) -> dict[str, click.Option]:
@@ -70,11 +73,13 @@ def defaults_for(name: str, command: click.Command) -> dict[str, Any]:
     defaults: dict[str, Any] = {}
     for key, value in merged.items():
         option = known[_dashed(key)]
-        if isinstance(value, list):
-            value = ",".join(str(item) for item in value) if not option.multiple else value
         if option.is_flag and not isinstance(value, bool):
-            raise UsageError(f"{SETTINGS_NAME}: {key} must be true or false, not {value!r}.")
-        defaults[str(option.name)] = value
+            raise UsageError(
+                f"{SETTINGS_NAME}: {key} must be true or false, not {value!r}.",
+                hint=f"write: {key} = true",
+            )
+        is_text = isinstance(value, list) and not option.multiple
+        defaults[str(option.name)] = ",".join(map(str, value)) if is_text else value
     return defaults
 
 

@@ -20,6 +20,7 @@ _LINE_EVERY_S = 10.0
 
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, with the level in front where it is a warning or worse."""
         prefix = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         line = f"{prefix}{record.getMessage()}"
         tqdm = sys.modules.get("tqdm")

@@ -1,0 +1,164 @@
+"""The verb ``extract``: folders of face photos -> AU table, measured by OpenFace."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aufer.au_table import AuTable, write_au_table
+from aufer.emotions import Emotions
+from aufer.errors import AuferError, UsageError
+from aufer.files import check_replaceable, write_with_sidecar
+from aufer.images import Image, find_images, is_image, walk_files
+from aufer.openface.keeping import check_openface_folder
+from aufer.openface.measure import KEEPABLE, measure_and_keep
+from aufer.openface.output import FACES_POLICIES
+from aufer.progress import Progress, no_progress
+from aufer.provenance import made_by
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aufer.openface.engine import Engine
+
+log = logging.getLogger("aufer")
+
+LANDMARKS_SCHEMA = "aufer/landmarks/1"
+
+SPACE_PER_IMAGE = 16 << 10
+"""Bytes on disk: OpenFace's two small files, the table's row, a link in a folder."""
+
+
+def extract(
+    images_folder: Path,
+    out: Path = Path("data/aus.csv"),
+    *,
+    engine: Engine,
+    emotions: Emotions | None = None,
+    labels: Path | None = None,
+    labelled: bool = True,
+    faces: str = "largest",
+    keep: Collection[str] = (),
+    openface_folder: Path | None = Path("data/openface"),
+    force: bool = False,
+    progress: Progress = no_progress,
+) -> AuTable:
+    """Measure the AUs of all images of a folder and write them as an AU table.
+
+    Args:
+        images_folder: one folder per emotion, or flat names such as ``angry001.jpg``.
+        out: the table; its sidecar is written beside it (``aus.json``).
+        engine: see `aufer.openface.engine.make_engine`.
+        emotions: the emotions that labels may name; the usual six by default.
+        labels: CSV with the columns image, emotion and (optionally) group, instead of folders.
+        labelled: False for a folder of faces without labels.
+        faces: which face of several: ``largest``, ``best`` (most confident) or ``error``.
+        keep: ``annotated`` keeps OpenFace's pictures with the landmarks drawn in, ``landmarks``
+            writes the 68 points of each face taken to ``<out>.landmarks.csv``.
+        openface_folder: where OpenFace's own files end up; None doesn't keep them.
+        force: replace files that a person edited or made.
+
+    Returns:
+        the table: one row per image, whatever became of it.
+
+    Raises:
+        UsageError: no such folder. DataError: no image, or labels that don't fit.
+        EnvironmentFailure: the engine can't be used. AuferError: an output is to be kept, the disk
+        is full. What was there before is then as it was.
+    """
+    emotions = emotions or Emotions()
+    _check_choices(faces, keep)
+    images = find_images(images_folder, emotions, labels=labels, labelled=labelled)
+    landmarks_file = out.with_name(f"{out.stem}.landmarks.csv")
+    outputs = [out, *([landmarks_file] if "landmarks" in keep else [])]
+    sidecars = {path: path.with_suffix(".json") for path in outputs}
+    check_replaceable(sidecars, force=force, command="aufer extract")
+    if openface_folder is not None:
+        check_openface_folder(openface_folder, force=force)
+    for folder in {out.parent, *([openface_folder.parent] if openface_folder else [])}:
+        _check_room(folder, len(images))
+    engine.check()
+
+    _warn_of_gaps(images, emotions, images_folder, labelled=labelled, by_folder=labels is None)
+    measured = measure_and_keep(
+        images,
+        engine,
+        faces=faces,
+        keep=keep,
+        openface_folder=openface_folder,
+        progress=progress,
+    )
+    table = replace(measured.table, images_folder=images_folder.as_posix())
+    if measured.landmarks is not None:
+        _write_landmarks(measured.landmarks, table, landmarks_file)
+    write_au_table(table, out, force=force, command="aufer extract")
+    return table
+
+
+def _check_choices(faces: str, keep: Collection[str]) -> None:
+    if faces not in FACES_POLICIES:
+        raise UsageError(f"--faces is {' or '.join(FACES_POLICIES)}, not '{faces}'.")
+    unknown = sorted(set(keep) - set(KEEPABLE))
+    if unknown:
+        raise UsageError(f"--keep knows {' and '.join(KEEPABLE)}, not '{unknown[0]}'.")
+
+
+def _check_room(folder: Path, n_images: int) -> None:
+    """Raise when a folder can't be written to, or its disk has no room for the files of a run."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise AuferError(
+            f"{there} can't be written to.", hint="choose another place with --out, or its owner"
+        )
+    free, needed = shutil.disk_usage(there).free, n_images * SPACE_PER_IMAGE
+    if free < needed:
+        raise AuferError(
+            f"The disk of {there} has {free / 1e6:.1f} MB left; {n_images} images need about "
+            f"{needed / 1e6:.1f} MB.",
+            hint="free some space there, or choose another place with --out",
+        )
+
+
+def _warn_of_gaps(
+    images: Sequence[Image], emotions: Emotions, folder: Path, *, labelled: bool, by_folder: bool
+) -> None:
+    """Say which emotions have no image, and which files are no pictures that can be read."""
+    found = Counter(image.emotion for image in images)
+    if labelled:
+        without = [name for name in emotions if not found[name]]
+        if without:
+            log.warning("no image of: %s", ", ".join(without))
+    if by_folder:
+        endings = Counter(
+            path.suffix.lower() or path.name for _, path in walk_files(folder) if not is_image(path)
+        )
+        if endings:
+            listed = ", ".join(f"{ending} ({n})" for ending, n in endings.most_common(5))
+            log.warning(
+                "%d files are passed over, their endings are no picture's: %s",
+                endings.total(),
+                listed,
+            )
+
+
+def _write_landmarks(landmarks: pd.DataFrame, table: AuTable, path: Path) -> None:
+    facts = {
+        "schema": LANDMARKS_SCHEMA,
+        **made_by(),
+        "extractor": table.extractor.facts(),
+        "unit": "pixels of the upright picture",
+        "n_images": len(landmarks),
+    }
+    write_with_sidecar(
+        {path: lambda temporary: landmarks.to_csv(temporary, index=False, lineterminator="\n")},
+        path.with_suffix(".json"),
+        facts,
+    )

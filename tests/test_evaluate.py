@@ -1,0 +1,369 @@
+"""Testing a model: every figure recomputed, training faces found out, bad input refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aufer.action_units import INTENSITY_COLUMNS
+from aufer.au_table import write_au_table
+from aufer.bundle import read_bundle
+from aufer.dataset import read_dataset
+from aufer.emotions import Emotions
+from aufer.errors import AuferError, DataError
+from aufer.evaluate import evaluate
+from aufer.openface.faces import read_faces
+from aufer.predict import predict
+from aufer.provenance import MEASURE_DYNAMIC, Extractor
+from aufer.report import check_report_folder
+from tests.running import RunAufer
+from tests.test_build_dataset import table_of
+
+
+def test_report_figures_recomputed_from_predictions(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    from scipy.stats import binomtest
+    from sklearn import metrics
+
+    ran = aufer("evaluate", "--testset", sample / "test").check()
+    page = tmp_path / ran.out.strip()
+    assert page.name == "report.html"
+    facts = json.loads((page.parent / "report.json").read_text())
+    figures = facts["figures"]["all"]
+    table = pd.read_csv(page.parent / "predictions.csv", keep_default_na=False)
+    answered = table[table["predicted"] != ""]
+    assert len(table) == figures["n_images"] == 66
+    assert figures["coverage"]["k"] == len(answered)
+    right = int((answered["predicted"] == answered["emotion"]).sum())
+    assert figures["accuracy"]["value"] == pytest.approx(right / len(answered))
+    interval = binomtest(right, len(answered)).proportion_ci(method="wilson")
+    assert figures["accuracy"]["low"] == pytest.approx(interval.low)
+    assert figures["accuracy_all"]["value"] == pytest.approx(right / 66)
+    names = facts["emotions"]
+    truth, guess = answered["emotion"], answered["predicted"]
+    assert figures["macro_f1"] == pytest.approx(
+        metrics.f1_score(truth, guess, average="macro", zero_division=0)
+    )
+    assert figures["confusion"] == metrics.confusion_matrix(truth, guess, labels=names).tolist()
+    p = answered[names].astype(float).to_numpy()
+    assert np.allclose(p.sum(axis=1), 1, atol=1e-4)
+    assert figures["log_loss"] == pytest.approx(
+        metrics.log_loss(truth, p / p.sum(axis=1, keepdims=True), labels=names), abs=1e-4
+    )
+    for row in figures["per_emotion"]:
+        of = truth == row["emotion"]
+        assert row["n"] == int(of.sum())
+        assert row["recall"]["value"] == pytest.approx((guess[of] == truth[of]).mean())
+    # the sample's test faces are not in its training part
+    assert facts["seen_in_training"] == {"checked": True, "n": 0, "images": []}
+
+
+def test_faces_seen_in_training_are_named_and_left_out(
+    bundle: Path, sample_dataset: Path, tmp_path: Path
+) -> None:
+    model = read_bundle(bundle)
+    faces = read_faces(sample_dataset, model.emotions)
+    parts = pd.read_csv(bundle / "rows.csv", keep_default_na=False)
+    evaluation = evaluate(model, faces)
+    seen = evaluation.facts["seen_in_training"]
+    assert seen["n"] == int(parts["part"].isin(["train", "validation"]).sum())
+    held_out = set(parts.loc[parts["part"] == "test", "image"])
+    assert held_out.isdisjoint(seen["images"])
+    unseen = evaluation.facts["figures"]["unseen"]
+    assert unseen["n_images"] == len(held_out)
+    # on the rows held out at training, the bundle's own test figures come out again
+    own = model.facts["metrics"]["test"]["accuracy"]
+    assert (unseen["accuracy"]["k"], unseen["accuracy"]["n"]) == (own["k"], own["n"])
+
+
+def test_the_same_bytes_are_found_even_without_a_face(bundle: Path) -> None:
+    rows = pd.read_csv(bundle / "rows.csv", dtype=str, keep_default_na=False)
+    rows.loc[rows.index[rows["part"] == "train"][0], "sha256"] = "f" * 64
+    rows.to_csv(bundle / "rows.csv", index=False)
+    table = table_of(
+        {"status": "no_face", "sha256": "f" * 64, "value": 0.0}, {"value": 4.44, "emotion": "happy"}
+    )
+    evaluation = evaluate(read_bundle(bundle), table)
+    assert evaluation.facts["seen_in_training"]["images"] == ["0.jpg"]
+
+
+def test_an_image_without_a_usable_face_counts_both_ways(bundle: Path) -> None:
+    table = table_of(
+        {"value": 0.3}, {"status": "no_face"}, {"confidence": 0.2}, {"status": "crashed"}
+    )
+    evaluation = evaluate(read_bundle(bundle), table)
+    figures = evaluation.facts["figures"]["all"]
+    assert (figures["coverage"]["k"], figures["coverage"]["n"]) == (1, 4)
+    assert figures["accuracy_all"]["n"] == 4
+    assert evaluation.predictions["status"].tolist() == [
+        "ok",
+        "no_face",
+        "low_confidence",
+        "crashed",
+    ]
+    assert evaluation.predictions["correct"].isna().tolist() == [False, True, True, True]
+    assert evaluation.facts["n_failed"] == 1
+
+
+def test_another_measure_is_refused_and_an_unknown_one_warned_of(bundle: Path) -> None:
+    model = read_bundle(bundle)
+    with pytest.raises(DataError, match="different measures"):
+        evaluate(model, table_of({}, measure=MEASURE_DYNAMIC))
+    with pytest.raises(DataError, match="different measures"):
+        predict(model, table_of({}, measure=MEASURE_DYNAMIC))
+    evaluation = evaluate(model, table_of({}, measure=Extractor().measure))
+    assert any("origin is unknown" in warning for warning in evaluation.facts["warnings"])
+
+
+def test_a_test_set_without_a_usable_face_is_an_error(bundle: Path) -> None:
+    with pytest.raises(DataError, match="no usable face"):
+        evaluate(read_bundle(bundle), table_of({"confidence": 0.1}), testset="x")
+
+
+def test_all_kinds_of_test_sets_give_the_same_answers(
+    bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    """A folder of OpenFace files, flat names, an AU table and a dataset hold the same faces."""
+    model = read_bundle(bundle)
+    emotions = model.emotions
+    folders = read_faces(sample / "test", emotions)
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for emotion in emotions:
+        files = sorted((sample / "test" / emotion).glob("*.csv"))
+        for number, path in enumerate(files, start=1):
+            shutil.copy(path, flat / f"{emotion}{number:03}.csv")
+    write_au_table(folders, tmp_path / "aus.csv")
+    frame = folders.frame
+    measured = frame[frame["status"] == "ok"]
+    rows = measured[list(INTENSITY_COLUMNS)].assign(emotion=measured["emotion"].map(emotions.number))
+    rows.to_csv(tmp_path / "emotion.csv", index=False)
+    answers = {}
+    for source in (sample / "test", flat, tmp_path / "aus.csv", tmp_path / "emotion.csv"):
+        figures = evaluate(
+            model, read_faces(source, emotions), min_confidence=0.0
+        ).facts["figures"]["all"]
+        answers[source.name] = (figures["confusion"], figures["n_answered"])
+    assert len({json.dumps(answer) for answer in answers.values()}) == 1
+    assert answers["flat"][1] == 60
+
+
+def test_the_page_is_self_contained_and_well_formed(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / aufer("evaluate", "--testset", sample / "test").check().out.strip()
+    html = page.read_text(encoding="utf-8")
+    sources = re.findall(r'<img src="([^"]+)"', html)
+    assert len(sources) == 3
+    for source in sources:
+        kind, _, content = source.partition(";base64,")
+        assert kind == "data:image/svg+xml"
+        assert b"</svg>" in base64.b64decode(content)
+    assert not re.findall(r'(?:src|href)="(?!data:)[^"]', html)
+    assert "{{" not in html
+    assert "{%" not in html
+    assert html.count("<table>") == html.count("</table>")
+
+
+def test_names_from_outside_are_escaped_in_the_page(bundle: Path, tmp_path: Path) -> None:
+    from aufer.report import write_report
+
+    table = table_of({"image": "<script>alert(1)</script>.jpg", "value": 1.3}, {"status": "no_face"})
+    evaluation = evaluate(read_bundle(bundle), table, testset="<b>x</b>")
+    page = write_report(
+        tmp_path / "r", evaluation.facts, evaluation.predictions, evaluation.intensities
+    )
+    html = page.read_text(encoding="utf-8")
+    assert "<script>" not in html
+    assert "<b>x" not in html
+
+
+def test_a_report_folder_of_somebody_else_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(AuferError, match="is kept"):
+        check_report_folder(tmp_path, force=False)
+
+
+def test_an_edited_report_is_kept_and_an_untouched_one_replaced(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    command = ("evaluate", "--testset", sample / "test", "--out", "r")
+    aufer(*command).check()
+    aufer(*command).check()
+    page = tmp_path / "r" / "report.html"
+    page.write_text("my notes")
+    ran = aufer(*command).check(1)
+    assert "hint: to replace it: aufer evaluate --out r --force" in ran.err
+    assert page.read_text() == "my notes"
+    aufer(*command, "--force").check()
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "bundle.json"])
+def test_a_bundle_with_a_file_missing(aufer: RunAufer, bundle: Path, sample: Path, file: str) -> None:
+    (bundle / file).unlink()
+    ran = aufer("predict", sample / "test", "--model", bundle).check(4)
+    assert file in ran.err
+    assert "hint: train it again: aufer train" in ran.err
+    assert ran.out == ""
+
+
+def test_a_damaged_bundle(aufer: RunAufer, bundle: Path, sample: Path) -> None:
+    (bundle / "model.onnx").write_bytes(b"not a network")
+    assert "is not the file" in aufer("predict", sample / "test", "--model", bundle).check(4).err
+    facts = json.loads((bundle / "bundle.json").read_text())
+    facts["schema"] = "aufer/bundle/99"
+    (bundle / "bundle.json").write_text(json.dumps(facts))
+    assert "aufer/bundle/99" in aufer("predict", sample / "test", "--model", bundle).check(4).err
+    (bundle / "bundle.json").write_text("{")
+    assert "not valid JSON" in aufer("predict", sample / "test", "--model", bundle).check(4).err
+
+
+def test_features_that_do_not_match(aufer: RunAufer, bundle: Path, sample: Path) -> None:
+    facts = json.loads((bundle / "bundle.json").read_text())
+    facts["features"][3] = "AU99_r"
+    (bundle / "bundle.json").write_text(json.dumps(facts))
+    ran = aufer("evaluate", "--testset", sample / "test", "--model", bundle).check(4)
+    assert "AU99_r" in ran.err
+
+
+def test_columns_are_taken_by_name_never_by_position(bundle: Path, sample_dataset: Path) -> None:
+    model = read_bundle(bundle)
+    dataset = read_dataset(sample_dataset)
+    expected = model.predict_proba(dataset.aus.to_numpy())
+    model.facts["features"] = list(reversed(model.facts["features"]))
+    # a model whose inputs are in another order gets them in that order
+    table = read_faces(sample_dataset, Emotions(), labelled=True)
+    values = table.frame[list(model.features)].to_numpy()
+    assert np.array_equal(values[:, ::-1], dataset.aus.to_numpy())
+    assert not np.allclose(model.predict_proba(values), expected)
+
+
+# ---- predict
+
+
+def test_predict_prints_csv_and_json_on_stdout(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    ran = aufer("predict", sample / "test").check()
+    lines = ran.out.strip().splitlines()
+    assert lines[0] == "image,status,confidence,label,angry,disgust,happy,neutral,sad,surprise"
+    assert len(lines) == 67
+    assert "6 of 66 images have no usable face" in ran.err
+    from io import StringIO
+
+    table = pd.read_csv(StringIO(ran.out))
+    named = table.dropna(subset="label")
+    names = list(Emotions().names)
+    assert (named[names].idxmax(axis=1) == named["label"]).all()
+    assert np.allclose(named[names].sum(axis=1), 1, atol=1e-4)
+    records = json.loads(aufer("predict", sample / "test", "--json").check().out)
+    assert [record["label"] for record in records] == table["label"].fillna("").tolist()
+    assert records[0]["image"] == table["image"][0]
+
+
+def test_predict_takes_rows_of_any_origin(
+    aufer: RunAufer, bundle: Path, sample: Path, sample_dataset: Path, tmp_path: Path
+) -> None:
+    one = next((sample / "test" / "happy").glob("*.csv"))
+    whole = aufer("predict", one).check().out
+    assert whole.splitlines()[1].startswith(f"{one.name},ok,")
+    frame = pd.read_csv(one)[list(reversed(INTENSITY_COLUMNS))]
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    ran = aufer("predict", "rows.csv").check()
+    assert "origin is unknown" in ran.err
+    assert ran.out.splitlines()[1].split(",")[3:] == whole.splitlines()[1].split(",")[3:]
+    both = aufer("predict", "rows.csv", one).check().out
+    assert len(both.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("AU01_r,AU02_r\n1,2\n", "lacks the column AU04_r"),
+        (",".join(INTENSITY_COLUMNS) + "\n", "no row"),
+        (",".join(INTENSITY_COLUMNS) + "\n" + ",".join(["9"] * 17) + "\n", "outside 0-5"),
+        ("", "0 bytes"),
+    ],
+)
+def test_predict_refuses_bad_rows(
+    aufer: RunAufer, bundle: Path, tmp_path: Path, content: str, message: str
+) -> None:
+    (tmp_path / "rows.csv").write_text(content)
+    ran = aufer("predict", "rows.csv").check(4)
+    assert message in ran.err
+    assert ran.out == ""
+
+
+def test_no_model_and_wrong_names(aufer: RunAufer, sample: Path, bundle: Path, tmp_path: Path) -> None:
+    ran = aufer("predict", sample / "test", "--model", "nowhere").check(2)
+    assert "There is no model 'nowhere' (known: small)" in ran.err
+    ran = aufer("predict", sample / "test", "--emotions", "a,b").check(4)
+    assert "not a, b" in ran.err
+    (tmp_path / "model.txt").write_text("x")
+    assert "is no model" in aufer("predict", sample / "test", "--model", "model.txt").check(2).err
+    shutil.rmtree(bundle)
+    ran = aufer("predict", sample / "test").check(2)
+    assert "hint: train one: aufer train" in ran.err
+
+
+def test_models_are_found_by_name_and_the_newest_without_one(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    older = shutil.copytree(bundle, bundle.with_name("older"))
+    facts = json.loads((older / "bundle.json").read_text())
+    facts["made_at"] = "2001-01-01T00:00:00+00:00"
+    (older / "bundle.json").write_text(json.dumps(facts))
+    listed = aufer("models", "list").check().out.splitlines()
+    assert [line.split()[0] for line in listed] == ["small", "older"]
+    records = json.loads(aufer("models", "list", "--json").check().out)
+    assert records[0]["labels"] == list(Emotions().names)
+    aufer("predict", sample / "test", "--model", "older").check()
+
+
+def test_predict_never_imports_tensorflow(bundle: Path, sample: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from aufer.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "finally:\n    print(sorted({m.split('.')[0] for m in sys.modules} &"
+        " {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'docker'}), file=sys.stderr)\n"
+    )
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, "predict", str(sample / "test")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.strip().splitlines()[-1] == "[]"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "evaluate", "--testset", str(sample / "test")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.strip().splitlines()[-1] == "['matplotlib', 'sklearn']"
+
+
+def test_a_closed_pipe_is_no_error(bundle: Path, sample_dataset: Path, tmp_path: Path) -> None:
+    import sys
+
+    command = f"{sys.executable} -m aufer predict {sample_dataset} | head -1"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("image,")
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
