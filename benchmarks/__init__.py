@@ -1,0 +1,1 @@
+"""Figures of speed and memory, as ratios measured side by side in one run."""
