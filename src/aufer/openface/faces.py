@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ def read_faces(
         raise UsageError(f"There is no {source}.", hint="check the path, relative to this folder")
     if source.is_file() and not is_image(source):
         return _read_csv_of_faces(source, emotions, faces=faces, labelled=labelled)
-    if source.is_dir() and labels is None and _holds_openface_files(source):
+    if source.is_dir() and labels is None and _holds_openface_files(source, engine is None):
         return read_openface_folder(source, emotions, faces=faces, labelled=labelled)
     if engine is None:
         raise DataError(
@@ -77,10 +78,11 @@ def read_faces(
         images = find_images(source, emotions, labels=labels, labelled=labelled)
     from aufer.openface.measure import measure
 
-    return measure(images, engine(), faces=faces, progress=progress)
+    with closing(engine()) as opened:
+        return measure(images, opened, faces=faces, progress=progress)
 
 
-def _holds_openface_files(folder: Path) -> bool:
+def _holds_openface_files(folder: Path, if_empty: bool) -> bool:
     """Whether OpenFace wrote into this folder: any details file, or CSVs and no image."""
     csv = image = False
     for name, path in walk_files(folder):
@@ -88,7 +90,7 @@ def _holds_openface_files(folder: Path) -> bool:
             return True
         csv = csv or name.lower().endswith(".csv")
         image = image or is_image(path)
-    return csv and not image
+    return not image and (csv or if_empty)
 
 
 def _read_csv_of_faces(path: Path, emotions: Emotions, *, faces: str, labelled: bool) -> AuTable:

@@ -1,0 +1,190 @@
+"""What every engine does: run OpenFace's FaceLandmarkImg once over a folder of pictures.
+
+An engine knows where the program is and how to start and end it. What its files and exit codes mean
+is the same for all of them (openface/measure.py), and so is the suite of tests
+(tests/test_engines.py). An engine that needs no OpenFace goes into `ENGINES` beside these.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol
+
+from aufer.errors import UsageError
+from aufer.progress import Progress
+from aufer.provenance import MEASURE_STATIC, Extractor
+
+talk = logging.getLogger("aufer")
+
+MEASURING_FLAGS = ("-aus", "-pose", "-2Dfp")
+"""Always given. The landmarks tell a face's size, the pose its turn; AUs don't change."""
+
+ANNOTATED_FLAG = "-tracked"
+"""Makes FaceLandmarkImg write ``<stem>.jpg`` too: the picture with its landmarks drawn in."""
+
+DEFAULT_IMAGE = "algebr/openface:latest"
+
+TAIL_BYTES = 16_384
+"""So much of the end of what the program printed is kept, of each stream."""
+
+_OURS = {"-f", "-fdir", "-out_dir", "-of", "-inroot", "-root", "-bboxdir"}
+_KNOWN = {"-wild", "-nomask", "-gaze", "-3Dfp", "-pdmparams", "-hogalign", "-simalign", "-tracked"}
+_KNOWN |= {"-nobadaligned", "-g", "-q", "-au_static", *MEASURING_FLAGS}
+_KNOWN_WITH_VALUE = {"-mloc", "-multi_view", "-sigma", "-w_reg", "-reg", "-n_iter"}
+_KNOWN_WITH_VALUE |= {"-fx", "-fy", "-cx", "-cy", "-simsize", "-simscale", "-format_aligned"}
+_KNOWN_WITH_VALUE |= {"-format_vis_image", "-validate_detections", "-fdloc", "-world_coord"}
+
+
+@dataclass(frozen=True)
+class EngineRun:
+    """One run of FaceLandmarkImg that came to an end, well or not.
+
+    Attributes:
+        exit_code: as a shell gives it: 128 + N for a death by signal N.
+        stdout, stderr: the end of what it printed, decoded with replacement.
+        command: the equivalent command line, for messages and logs.
+    """
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    command: str
+
+
+class Engine(Protocol):
+    """A place where FaceLandmarkImg can be run."""
+
+    name: str
+
+    def check(self) -> None:
+        """Raise `EnvironmentFailure` when it can't be used. Quick; changes nothing."""
+
+    def prepare(self, progress: Progress) -> None:
+        """Fetch what is missing (a Docker image). Slow at most once."""
+
+    def extractor(self) -> Extractor:
+        """What measures, in full; after `prepare`."""
+
+    def run(
+        self,
+        input_folder: Path,
+        output_folder: Path,
+        *,
+        annotated: bool = False,
+        on_poll: Callable[[], None] = lambda: None,
+    ) -> EngineRun:
+        """Measure all pictures of a folder; ``on_poll`` is called a few times a second meanwhile.
+
+        The program has ended, and nothing of it is left, whenever this returns or raises.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+def split_arguments(openface_args: str) -> tuple[str, ...]:
+    """The words of ``--openface-args``; flags that `aufer` sets itself are refused.
+
+    FaceLandmarkImg ignores unknown flags without a word, so these are warned of here.
+    """
+    try:
+        words = tuple(shlex.split(openface_args))
+    except ValueError as error:
+        raise UsageError(f"--openface-args {openface_args!r} can't be read: {error}.") from error
+    for position, word in enumerate(words):
+        if word in _OURS:
+            raise UsageError(
+                f"--openface-args holds {word}, which aufer sets itself.",
+                hint="name the images as the command's argument, and the table with --out",
+            )
+        if word in _KNOWN_WITH_VALUE and position + 1 == len(words):
+            raise UsageError(f"--openface-args: {word} needs a value after it.")
+        is_value = position > 0 and words[position - 1] in _KNOWN_WITH_VALUE
+        if word.startswith("-") and not is_value and word not in _KNOWN | _KNOWN_WITH_VALUE:
+            talk.warning("OpenFace may not know %s: it ignores unknown flags without a word", word)
+    return words
+
+
+def landmark_model(arguments: Sequence[str]) -> str:
+    """The landmark model that the arguments ask for with ``-mloc``; empty: the program's own."""
+    model = ""
+    for flag, value in pairwise(arguments):
+        if flag == "-mloc":
+            model = value
+    return model
+
+
+def flags_text(arguments: Sequence[str]) -> str:
+    """The flags that measure, as one text for the extractor's description (without the model)."""
+    words = list(arguments)
+    while "-mloc" in words[:-1]:
+        at = words.index("-mloc")
+        del words[at : at + 2]
+    return shlex.join([*MEASURING_FLAGS, *words])
+
+
+def describe(engine: str, arguments: Sequence[str], **where: str) -> Extractor:
+    """The extractor's description of an engine of FaceLandmarkImg."""
+    return Extractor(
+        measure=MEASURE_STATIC,
+        engine=engine,
+        model=landmark_model(arguments),
+        flags=flags_text(arguments),
+        enlarge="off",
+        **where,
+    )
+
+
+def program_arguments(
+    input_folder: str, output_folder: str, arguments: Sequence[str], *, annotated: bool
+) -> list[str]:
+    """The whole command line after the program's name."""
+    flags = [*MEASURING_FLAGS, *([ANNOTATED_FLAG] if annotated else [])]
+    return ["-fdir", input_folder, "-out_dir", output_folder, *flags, *arguments]
+
+
+def make_engine(
+    name: str = "docker",
+    *,
+    image: str = DEFAULT_IMAGE,
+    openface: str | None = None,
+    openface_args: str = "",
+) -> Engine:
+    """The engine of that name (`ENGINES`); nothing is looked up or started yet.
+
+    Args:
+        image: the Docker image, by name, ``NAME@sha256:…`` or id (engine ``docker``).
+        openface: path of FaceLandmarkImg, or any command prefix (engine ``local``).
+        openface_args: further flags for FaceLandmarkImg, as one text.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"There is no engine '{name}'; known are {', '.join(ENGINES)}.")
+    return ENGINES[name](image, openface, split_arguments(openface_args))
+
+
+def _make_docker(image: str, openface: str | None, arguments: tuple[str, ...]) -> Engine:
+    from aufer.openface.engine_docker import DockerEngine
+
+    if openface:
+        raise UsageError(
+            "--openface names a local FaceLandmarkImg, but the engine is docker.",
+            hint="add: --engine local",
+        )
+    return DockerEngine(image, arguments)
+
+
+def _make_local(image: str, openface: str | None, arguments: tuple[str, ...]) -> Engine:
+    from aufer.openface.engine_local import LocalEngine
+
+    return LocalEngine(openface, arguments)
+
+
+ENGINES: dict[str, Callable[[str, str | None, tuple[str, ...]], Engine]] = {
+    "docker": _make_docker,
+    "local": _make_local,
+}

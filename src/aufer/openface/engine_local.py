@@ -1,0 +1,176 @@
+"""The engine ``local``: a FaceLandmarkImg on this machine, or behind any command prefix."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+from aufer.errors import EnvironmentFailure
+from aufer.files import sha256_of
+from aufer.openface.engine import TAIL_BYTES, EngineRun, describe, program_arguments
+from aufer.openface.polling import pauses
+from aufer.progress import Progress
+from aufer.provenance import Extractor
+
+PROGRAM = "FaceLandmarkImg"
+VARIABLE = "AUFER_OPENFACE"
+"""Environment variable that stands for ``--openface`` where that isn't given."""
+
+_HINT = (
+    "--engine local --openface PATH/TO/FaceLandmarkImg (or a prefix such as 'apptainer exec "
+    "openface.sif FaceLandmarkImg'), or use Docker: --engine docker; what is there: aufer doctor"
+)
+
+
+def find_program(openface: str | None = None) -> list[str]:
+    """The words that start FaceLandmarkImg.
+
+    A path is taken as it is (spaces included), a folder is searched, anything else is a command
+    prefix. Without a value: ``AUFER_OPENFACE``, then the search path.
+
+    Raises:
+        EnvironmentFailure: it isn't there, or can't be executed.
+    """
+    text = openface or os.environ.get(VARIABLE) or PROGRAM
+    path = Path(text).expanduser()
+    if path.is_dir():
+        places = [path / sub / name for sub in ("", "bin", "build/bin") for name in _names()]
+        found = [place for place in places if place.is_file()]
+        if not found:
+            raise EnvironmentFailure(f"There is no {PROGRAM} in the folder {path}.", hint=_HINT)
+        path = found[0]
+    if path.is_file():
+        if not os.access(path, os.X_OK):
+            raise EnvironmentFailure(
+                f"{path} can't be executed.", hint=f"chmod +x {shlex.quote(str(path))}"
+            )
+        return [str(path.resolve())]
+    try:
+        words = shlex.split(text, posix=os.name != "nt")
+    except ValueError as error:
+        raise EnvironmentFailure(f"The command {text!r} can't be read: {error}.") from error
+    program = shutil.which(words[0]) if words else None
+    if program is None:
+        what = f"There is no {words[0]} here" if words else "No command was given"
+        told = f" (--openface or {VARIABLE})" if text != PROGRAM else ""
+        raise EnvironmentFailure(f"{what}{told}.", hint=_HINT)
+    if len(words) == 1:
+        return [str(Path(program).resolve())]
+    return [program, *words[1:]]
+
+
+def _names() -> tuple[str, ...]:
+    return (PROGRAM, f"{PROGRAM}.exe")
+
+
+class LocalEngine:
+    """Runs FaceLandmarkImg as a process of its own group, so that all of it can be ended."""
+
+    name = "local"
+
+    def __init__(self, openface: str | None, arguments: Sequence[str] = ()) -> None:
+        self._openface = openface
+        self._arguments = tuple(arguments)
+
+    def check(self) -> None:
+        """See `Engine.check`."""
+        find_program(self._openface)
+
+    def prepare(self, progress: Progress) -> None:
+        """Nothing is missing once `check` passed."""
+
+    def extractor(self) -> Extractor:
+        """See `Engine.extractor`; a binary is known by its sha256, a prefix by its words."""
+        words = find_program(self._openface)
+        binary = sha256_of(Path(words[0])) if len(words) == 1 else shlex.join(words)
+        return describe(self.name, self._arguments, binary=binary)
+
+    def run(
+        self,
+        input_folder: Path,
+        output_folder: Path,
+        *,
+        annotated: bool = False,
+        on_poll: Callable[[], None] = lambda: None,
+    ) -> EngineRun:
+        """See `Engine.run`."""
+        words = find_program(self._openface)
+        # the models are found relative to the program's folder
+        folder = Path(words[0]).parent if len(words) == 1 else None
+        places = [str(path.resolve()) for path in (input_folder, output_folder)]
+        if Path(words[0]).stem.lower() == "wsl":
+            places = [_as_wsl_path(place) for place in places]
+        command = words + program_arguments(
+            places[0], places[1], self._arguments, annotated=annotated
+        )
+        # files, not pipes: a pipe that nobody reads stops the program when it is full
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            try:
+                process = _start(command, folder, out, err)
+            except OSError as error:
+                raise EnvironmentFailure(
+                    f"{words[0]} can't be started: {error.strerror or error}.", hint=_HINT
+                ) from error
+            try:
+                for pause_s in pauses():
+                    try:
+                        code = process.wait(pause_s)
+                        break
+                    except subprocess.TimeoutExpired:
+                        on_poll()
+            finally:
+                _end(process)
+            code = code if code >= 0 else 128 - code
+            return EngineRun(code, _tail(out), _tail(err), shlex.join(command))
+
+    def close(self) -> None:
+        """Nothing is open between runs."""
+
+
+def _start(
+    command: list[str], folder: Path | None, out: IO[bytes], err: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    if sys.platform == "win32":
+        own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    else:
+        own_group = {"start_new_session": True}
+    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **own_group
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and its children if it is still running (Ctrl-C, an error of ours)."""
+    if process.poll() is not None:
+        return
+    if sys.platform == "win32":
+        subprocess.run(
+            ["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False
+        )
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
+
+
+def _tail(file: IO[bytes]) -> str:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - TAIL_BYTES))
+    return file.read().decode("utf-8", errors="replace")
+
+
+def _as_wsl_path(path: str) -> str:
+    """``C:\\faces\\in`` -> ``/mnt/c/faces/in``, where WSL mounts a drive."""
+    drive = re.match(r"^([A-Za-z]):[\\/]*(.*)$", path)
+    if not drive:
+        return path
+    return f"/mnt/{drive.group(1).lower()}/" + drive.group(2).replace("\\", "/")

@@ -1,0 +1,113 @@
+"""The command ``aufer doctor``: what is there, and a hint for what is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aufer import doctor
+from aufer.doctor import DOCKER, LOCAL, PACKAGES, check_all, is_ready
+from tests.docker_engine import STAND_IN
+from tests.running import RunAufer
+
+if TYPE_CHECKING:
+    from tests.engine_cases import EngineCase
+
+pytest_plugins = ["tests.engine_cases"]
+pytestmark = pytest.mark.usefixtures("own_state")
+
+NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent"}
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", NO_DOCKER["DOCKER_HOST"])
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+
+
+def _by_name(**options) -> dict[str, doctor.Check]:
+    return {check.name: check for check in check_all(**options)}
+
+
+def test_without_any_engine_it_is_not_ready(aufer: RunAufer) -> None:
+    ran = aufer("doctor", PATH="", **NO_DOCKER).check(3)
+    lines = ran.out.splitlines()
+    assert any(line.startswith("missing  docker engine") for line in lines)
+    assert any(line.startswith("missing  local FaceLandmarkImg") for line in lines)
+    for number, line in enumerate(lines):
+        if line.startswith("missing"):
+            assert lines[number + 1].strip().startswith("hint: ")
+    assert "not ready" in lines[-1]
+
+
+def test_a_local_program_is_enough(aufer: RunAufer, local_case: EngineCase) -> None:
+    ran = aufer("doctor", "--openface", STAND_IN, **NO_DOCKER).check(0)
+    assert f"ok       {LOCAL}" in ran.out
+    assert ran.out.splitlines()[-1] == "aufer is ready."
+
+
+def test_docker_and_its_image(docker_case: EngineCase, aufer: RunAufer) -> None:
+    image = docker_case.options["image"]
+    facts = json.loads(aufer("doctor", "--image", image, "--json").check(0).out)
+    assert facts["ready"] is True
+    checks = {check["name"]: check for check in facts["checks"]}
+    assert checks[DOCKER]["ok"]
+    assert checks[f"docker image {image}"]["detail"].startswith("sha256:")
+    assert set(checks["memory"]) == {"name", "ok", "detail", "hint", "needed_by", "required"}
+
+
+def test_a_missing_image_is_pulled_later(docker_case: EngineCase) -> None:
+    checks = _by_name(image="aufer-absent:none")
+    assert not checks["docker image aufer-absent:none"].ok
+    assert "docker pull aufer-absent:none" in checks["docker image aufer-absent:none"].hint
+    assert is_ready(list(checks.values()))  # extract pulls it
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_every_failure_has_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda module: None)
+    monkeypatch.setattr(doctor, "ENOUGH_DISK", 1 << 80)
+    monkeypatch.setattr(doctor, "ENOUGH_MEMORY", 1 << 80)
+    monkeypatch.setattr(doctor, "PYTHONS", ((99, 0), (99, 1)))
+    checks = _by_name(workspace=tmp_path)
+    failed = {name for name, check in checks.items() if not check.ok}
+    packages = {f"package {package}" for package, _ in PACKAGES.values()}
+    image = "docker image algebr/openface:latest"
+    assert failed == {"python", "free disk", "memory", DOCKER, LOCAL, image, *packages}
+    assert all(checks[name].hint for name in failed)
+    assert checks["package pillow"].hint == "pip install pillow"
+    assert not is_ready(list(checks.values()))
+
+
+def test_a_missing_package_is_not_ready(monkeypatch: pytest.MonkeyPatch, local_case) -> None:
+    options = {"openface": str(STAND_IN)}
+    assert is_ready(check_all(**options))
+    monkeypatch.setattr(
+        doctor, "find_spec", lambda module: None if module == "pandas" else object()
+    )
+    assert not is_ready(check_all(**options))
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_a_folder_that_cant_be_written_to(tmp_path: Path, monkeypatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    check = _by_name(workspace=tmp_path)["write permission"]
+    assert (check.ok, check.required) == (False, True)
+    assert "aufer init" in check.hint
+
+
+def test_nothing_heavy_is_imported_to_look() -> None:
+    code = (
+        "import sys; from aufer.doctor import check_all; check_all(); "
+        "print([m for m in ('tensorflow', 'onnxruntime', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

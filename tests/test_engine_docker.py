@@ -1,0 +1,400 @@
+"""What only the Docker engine has: images, pulls, containers, permissions, vanishing."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from aufer.errors import EnvironmentFailure
+from aufer.images import Image
+from aufer.openface.docker_client import Layers, clear_failures, connect
+from aufer.openface.engine import make_engine
+from aufer.openface.engine_docker import ROLE_LABEL
+from aufer.openface.measure import measure
+from tests import docker_engine
+from tests.registry import serve_image
+from tests.stand_in.pictures import save_face
+
+pytest_plugins = ["tests.engine_cases"]
+pytestmark = pytest.mark.usefixtures("own_state")
+
+
+AN_IMAGE = SimpleNamespace(id="sha256:0", attrs={"Architecture": "amd64", "Os": "linux"})
+
+
+@pytest.fixture
+def client(stand_in_image: str) -> Iterator:
+    import docker
+
+    with closing(docker.from_env()) as found:
+        yield found
+
+
+def _containers(client, image: str) -> list:
+    filters = {"label": ROLE_LABEL, "ancestor": image}
+    return client.containers.list(all=True, filters=filters)
+
+
+def _measure(image: str, *paths: Path):
+    with closing(make_engine("docker", image=image)) as engine:
+        return measure([Image(path, path.name) for path in paths], engine)
+
+
+def _wait_for(condition, what: str) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"waited 30 s for {what}")
+
+
+@pytest.mark.parametrize("options", [{}, {"die": 134}])
+def test_no_container_is_left(client, stand_in_image: str, tmp_path: Path, options) -> None:
+    table = _measure(stand_in_image, save_face(tmp_path / "a.jpg", **options))
+    assert table.frame["status"].tolist() == ["crashed" if options else "ok"]
+    assert _containers(client, stand_in_image) == []
+
+
+def test_the_container_is_shut_in(client, stand_in_image: str, tmp_path: Path) -> None:
+    for name in ("input", "output"):
+        (tmp_path / name).mkdir()
+    save_face(tmp_path / "input" / "a.jpg", sleep=1)
+    seen = []
+
+    def look() -> None:
+        seen.extend(container.attrs for container in _containers(client, stand_in_image))
+
+    with closing(make_engine("docker", image=stand_in_image)) as engine:
+        engine.check()
+        engine.prepare(_silent)
+        run = engine.run(tmp_path / "input", tmp_path / "output", on_poll=look)
+    assert run.exit_code == 0
+    assert "Starting tracking" in run.stdout
+    assert seen
+    attributes = seen[0]
+    assert attributes["HostConfig"]["NetworkMode"] == "none"
+    mounts = {mount["Destination"]: mount["RW"] for mount in attributes["Mounts"]}
+    assert mounts == {"/aufer/input": False, "/aufer/output": True}
+    labels = attributes["Config"]["Labels"]
+    assert labels["org.aufer.role"] == "extract"
+    assert labels["org.aufer.run"] in attributes["Name"]
+    assert attributes["Config"]["WorkingDir"] == docker_engine.WORKDIR
+    assert "docker run --rm --network none" in run.command
+
+
+@contextmanager
+def _silent(total: int, what: str, unit: str = "image") -> Iterator:
+    yield lambda n: None
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can act for another user"
+)
+def test_files_belong_to_whoever_runs_it(
+    stand_in_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("input", "output"):
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, 12345, 23456)
+    save_face(tmp_path / "input" / "a.jpg")
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    monkeypatch.setattr(os, "getgid", lambda: 23456)
+    with closing(make_engine("docker", image=stand_in_image)) as engine:
+        engine.prepare(_silent)
+        assert engine.run(tmp_path / "input", tmp_path / "output").exit_code == 0
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in (tmp_path / "output").iterdir()}
+    assert owners == {(12345, 23456)}
+
+
+@pytest.mark.parametrize(
+    ("security", "expected"),
+    [
+        ([], {"user": "1000:100"}),
+        (["name=rootless"], {}),
+        (["name=userns"], {"user": "1000:100", "userns_mode": "host"}),
+        (["name=selinux"], {"user": "1000:100", "security_opt": ["label=disable"]}),
+    ],
+)
+def test_what_is_asked_of_other_engines(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, security, expected
+) -> None:
+    from aufer.openface.engine_docker import DockerEngine
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os, "getuid", lambda: 1000, raising=False)
+    monkeypatch.setattr(os, "getgid", lambda: 100, raising=False)
+    engine = DockerEngine("openface", ("-wild",))
+    engine._info = {"SecurityOptions": security, "Architecture": "x86_64"}
+    options = engine._options(AN_IMAGE, tmp_path, tmp_path, False)
+    asked = {
+        name: options[name] for name in ("user", "userns_mode", "security_opt") if name in options
+    }
+    assert asked == expected
+    assert "platform" not in options
+    engine._info["Architecture"] = "aarch64"
+    assert engine._options(AN_IMAGE, tmp_path, tmp_path, False)["platform"] == "linux/amd64"
+    assert options["command"][-4:] == ["-aus", "-pose", "-2Dfp", "-wild"]
+
+
+def test_outside_linux_no_user_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from aufer.openface.engine_docker import DockerEngine
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.delattr(os, "getuid", raising=False)
+    assert "user" not in DockerEngine("openface")._options(AN_IMAGE, tmp_path, tmp_path, False)
+
+
+def test_ctrl_c_removes_the_container_and_everything_else(
+    client, stand_in_image: str, tmp_path: Path
+) -> None:
+    if os.name == "nt":
+        pytest.skip("SIGINT can't be sent to one process here")
+    save_face(tmp_path / "data/images/happy/a.jpg", sleep=60)
+    command = [sys.executable, "-m", "aufer", "extract", "--image", stand_in_image]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    try:
+        _wait_for(
+            lambda: any(c.status == "running" for c in _containers(client, stand_in_image)),
+            "the container",
+        )
+        process.send_signal(2)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Interrupted" in said
+    assert _containers(client, stand_in_image) == []
+    left = {path.name for path in (tmp_path / "data").iterdir()}
+    assert left == {"images"}
+
+
+def test_an_interrupt_while_the_container_is_made_does_not_lose_it(
+    client, stand_in_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import Future
+
+    path = save_face(tmp_path / "a.jpg")
+    really = Future.result
+    interrupted: list[bool] = []
+
+    def interrupt_first(future, timeout=None):
+        if not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+        return really(future, timeout)
+
+    monkeypatch.setattr(Future, "result", interrupt_first)
+    with pytest.raises(KeyboardInterrupt):
+        _measure(stand_in_image, path)
+    assert _containers(client, stand_in_image) == []
+
+
+def test_no_engine_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    with pytest.raises(EnvironmentFailure, match="No Docker engine answers") as failure:
+        connect()
+    assert failure.value.exit_code == 3
+    for way_out in ("start Docker", "--engine local --openface", "aufer doctor"):
+        assert way_out in (failure.value.hint or "")
+
+
+def test_another_machines_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for host in ("tcp://10.1.2.3:2375", "ssh://me@server"):
+        monkeypatch.setenv("DOCKER_HOST", host)
+        with pytest.raises(EnvironmentFailure, match="another machine"):
+            connect()
+
+
+def test_a_missing_permission_has_its_own_hint() -> None:
+    import docker
+
+    with pytest.raises(EnvironmentFailure, match="permission denied") as failure, clear_failures():
+        raise docker.errors.DockerException(
+            "Error while fetching server API version: ('Connection aborted.', "
+            "PermissionError(13, 'Permission denied'))"
+        )
+    assert "usermod -aG docker" in (failure.value.hint or "")
+
+
+def test_an_image_that_cant_be_pulled(stand_in_image: str, tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        name = f"127.0.0.1:{unused.getsockname()[1]}/openface:none"
+        with pytest.raises(EnvironmentFailure, match="can't be pulled") as failure:
+            _measure(name, save_face(tmp_path / "a.jpg"))
+    assert f"docker pull {name}" in (failure.value.hint or "")
+
+
+@pytest.mark.parametrize("kind", ["unpinned", "pinned"])
+def test_a_missing_image_is_pulled_and_its_digest_recorded(
+    client, tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    path = save_face(tmp_path / "a.jpg")
+    bars: list[tuple[str, int, list[int]]] = []
+
+    @contextmanager
+    def progress(total: int, what: str, unit: str = "image") -> Iterator:
+        bars.append((what, total, []))
+        yield bars[-1][2].append
+
+    caplog.set_level(logging.INFO)
+    with serve_image(docker_engine._pack_root()) as (repository, digest):
+        name = f"{repository}@{digest}" if kind == "pinned" else f"{repository}:latest"
+        try:
+            with closing(make_engine("docker", image=name)) as engine:
+                table = measure([Image(path, "a.jpg")], engine, progress=progress)
+            assert table.frame["status"].tolist() == ["ok"]
+            assert table.extractor.digest == digest
+            assert table.extractor.image == name
+            assert [(what, sum(steps)) for what, _, steps in bars if "pulling" in what] == [
+                (f"pulling {name}", 100)
+            ]
+            assert sum("non-commercial" in record.getMessage() for record in caplog.records) == 1
+            # it is here now: not pulled again, nor is the notice shown again
+            bars.clear()
+            again = measure([Image(path, "a.jpg")], make_engine("docker", image=name))
+            assert again.extractor == table.extractor
+            other = f"{repository}@sha256:{'0' * 64}"
+            with pytest.raises(EnvironmentFailure, match="can't be pulled"):
+                _measure(other, path)
+            assert sum("non-commercial" in record.getMessage() for record in caplog.records) == 1
+        finally:
+            client.images.remove(name, force=True)
+
+
+def test_an_image_can_be_named_by_its_id(client, stand_in_image: str, tmp_path: Path) -> None:
+    path = save_face(tmp_path / "a.jpg")
+    full = client.images.get(stand_in_image).id
+    for name in (full, full.removeprefix("sha256:")[:12], f"{stand_in_image}@{full}"):
+        assert _measure(name, path).extractor.digest == full
+    with pytest.raises(EnvironmentFailure, match="no image with the id"):
+        _measure("sha256:" + "0" * 64, path)
+
+
+def test_a_pin_that_the_local_image_does_not_have_is_not_used(
+    stand_in_image: str, tmp_path: Path
+) -> None:
+    with pytest.raises(EnvironmentFailure, match="can't be pulled"):
+        _measure(f"{stand_in_image}@sha256:{'0' * 64}", save_face(tmp_path / "a.jpg"))
+
+
+def test_an_image_without_openface(client, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("empty"))
+    client.api.import_image_from_data(buffer.getvalue(), "aufer-empty", "test")
+    try:
+        with pytest.raises(EnvironmentFailure, match="no image of OpenFace") as failure:
+            _measure("aufer-empty:test", save_face(tmp_path / "a.jpg"))
+        assert "algebr/openface" in (failure.value.hint or "")
+        assert _containers(client, "aufer-empty:test") == []
+    finally:
+        client.images.remove("aufer-empty:test", force=True)
+
+
+class _Line:
+    """A TCP port that leads to the engine's socket until it is cut."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.host = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
+        self._open: list[socket.socket] = [self._server]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                near, _ = self._server.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self._path)
+            except OSError:
+                return
+            self._open += [near, far]
+            for source, target in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def cut(self) -> None:
+        for end in self._open:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+def test_an_engine_that_vanishes_midway(
+    client, stand_in_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base_url = client.api.base_url
+    if not base_url.startswith("http+docker"):
+        pytest.skip("the engine is not at a Unix socket")
+    line = _Line("/var/run/docker.sock")
+    monkeypatch.setenv("DOCKER_HOST", line.host)
+    for name in ("input", "output"):
+        (tmp_path / name).mkdir()
+    save_face(tmp_path / "input/a.jpg", sleep=60)
+    engine = make_engine("docker", image=stand_in_image)
+    engine.prepare(_silent)
+    try:
+        with pytest.raises(EnvironmentFailure, match="went away while OpenFace was running"):
+            engine.run(tmp_path / "input", tmp_path / "output", on_poll=line.cut)
+    finally:
+        line.cut()
+        for container in _containers(client, stand_in_image):  # nobody else could
+            container.remove(force=True)
+
+
+def test_a_container_that_somebody_removes_is_no_picture_that_crashed(
+    client, stand_in_image: str, tmp_path: Path
+) -> None:
+    for name in ("input", "output"):
+        (tmp_path / name).mkdir()
+    save_face(tmp_path / "input/a.jpg", sleep=60)
+
+    def remove() -> None:
+        for container in _containers(client, stand_in_image):
+            container.remove(force=True)
+
+    with closing(make_engine("docker", image=stand_in_image)) as engine:
+        engine.prepare(_silent)
+        with pytest.raises(EnvironmentFailure, match="removed by somebody else"):
+            engine.run(tmp_path / "input", tmp_path / "output", on_poll=remove)
+
+
+def test_a_pull_is_counted_in_percent_and_never_back() -> None:
+    layers = Layers()
+    events = [
+        {"status": "Pulling from algebr/openface", "id": "latest"},
+        {"status": "Pulling fs layer", "id": "a"},
+        {"status": "Pulling fs layer", "id": "b"},
+        {"status": "Downloading", "id": "a", "progressDetail": {"current": 5, "total": 10}},
+        {"status": "Download complete", "id": "a"},
+        {"status": "Downloading", "id": "a", "progressDetail": {"current": 1, "total": 10}},
+        {"status": "Already exists", "id": "c"},
+        {"status": "Extracting", "id": "a", "progressDetail": {"current": 10, "total": 10}},
+        {"status": "Digest: sha256:0"},
+    ]
+    steps = [layers.advance(event) for event in events]
+    assert steps == [0, 0, 0, 12, 12, 0, 25, 17, 0]
+    assert sum(steps) + layers.finish() == 100

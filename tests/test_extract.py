@@ -1,0 +1,304 @@
+"""The command ``aufer extract``, from the typed line to files, messages and exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from aufer.au_table import COLUMNS, read_au_table
+from aufer.emotions import Emotions
+from aufer.errors import AuferError, DataError, UsageError
+from aufer.extract import extract
+from aufer.images import find_images
+from aufer.openface.engine import make_engine
+from aufer.openface.measure import measure_and_keep
+from tests.require import require
+from tests.running import Ran, RunAufer
+from tests.stand_in.pictures import save_broken, save_face
+
+if TYPE_CHECKING:
+    from tests.engine_cases import EngineCase
+
+pytest_plugins = ["tests.engine_cases"]
+pytestmark = pytest.mark.usefixtures("own_state")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A small workspace: two emotions, three good pictures."""
+    folder = tmp_path / "data" / "images"
+    save_face(folder / "happy/a.jpg", seed=1)
+    save_face(folder / "happy/b.png", seed=2)
+    save_face(folder / "sad/c.jpg", seed=3)
+    return folder
+
+
+@pytest.fixture
+def run(aufer: RunAufer, local_case: EngineCase):
+    """``run(…)`` is ``aufer extract --engine local …`` in the workspace."""
+
+    def start(*args: object, **env: str) -> Ran:
+        return aufer("extract", *local_case.words, *args, **env)
+
+    return start
+
+
+def table(tmp_path: Path, name: str = "data/aus.csv") -> pd.DataFrame:
+    return read_au_table(tmp_path / name).frame.set_index("image")
+
+
+def test_the_usual_way(images: Path, tmp_path: Path, aufer: RunAufer, case: EngineCase) -> None:
+    ran = aufer("extract", *case.words).check()
+    assert ran.out == f"data{os.sep}aus.csv\n"  # stdout is data
+    assert "no image of: angry, disgust, neutral, surprise" in ran.err
+    lines = [line.split() for line in ran.err.splitlines()]
+    assert ["emotion", "ok", "all"] in lines
+    assert ["happy", "2", "2"] in lines
+    assert ["all", "3", "3"] in lines
+    assert "next: aufer build-dataset" in ran.err
+    frame = table(tmp_path)
+    assert list(read_au_table(tmp_path / "data/aus.csv").frame.columns) == list(COLUMNS)
+    assert frame["status"].to_dict() == dict.fromkeys(
+        ["happy/a.jpg", "happy/b.png", "sad/c.jpg"], "ok"
+    )
+    facts = json.loads((tmp_path / "data/aus.json").read_text(encoding="utf-8"))
+    assert facts["extractor"]["engine"] == case.name
+    assert facts["extractor"]["measure"] == "openface-static"
+    assert facts["images_folder"] == "data/images"
+    assert (tmp_path / "data/openface/index.tsv").is_file()
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
+        *("aus.csv", "aus.json", "images", "openface")
+    ]
+
+
+def test_the_same_input_gives_the_same_bytes(images: Path, tmp_path: Path, run) -> None:
+    run().check()
+    first = (tmp_path / "data/aus.csv").read_bytes()
+    run().check()
+    assert (tmp_path / "data/aus.csv").read_bytes() == first
+
+
+def test_failed_images_show_in_the_exit_code(images: Path, tmp_path: Path, run) -> None:
+    save_broken(images / "happy/zero.jpg", "zero")
+    save_face(images / "happy/dies.jpg", seed=9, die=134)
+    ran = run().check(5)
+    assert "2 images were unreadable or crashed" in ran.err
+    assert ran.out.strip().endswith("aus.csv")
+    run("--keep-going").check(0)
+    assert table(tmp_path)["status"].value_counts().to_dict() == {
+        "ok": 3,
+        "unreadable": 1,
+        "crashed": 1,
+    }
+
+
+def test_results_are_no_failures(images: Path, run) -> None:
+    save_face(images / "happy/none.jpg", seed=4, faces=0)
+    save_face(images / "happy/low.jpg", seed=5, confidence=0.1)
+    save_broken(images / "happy/tiny.jpg", "tiny")
+    save_face(images / "happy/two.jpg", seed=6, faces=2)
+    run("--faces", "error").check(0)
+
+
+def test_json_on_stdout(images: Path, run) -> None:
+    facts = json.loads(run("--json").check().out)
+    assert facts["statuses"] == {"ok": 3}
+    assert facts["schema"] == "aufer/au-table/1"
+
+
+def test_labels_from_a_table(tmp_path: Path, run) -> None:
+    for name in ("one.jpg", "two.jpg", "three.jpg"):
+        save_face(tmp_path / "photos" / name, seed=len(name))
+    (tmp_path / "photos.csv").write_text(
+        "image,emotion,group\none.jpg,anger,ann\nthree.jpg, Happy ,bob\n"
+    )
+    run("photos", "--labels", "photos.csv").check()
+    frame = table(tmp_path)
+    assert frame["emotion"].to_dict() == {"one.jpg": "angry", "three.jpg": "happy"}
+    assert frame["group"].to_dict() == {"one.jpg": "ann", "three.jpg": "bob"}
+
+
+def test_faces_without_labels(tmp_path: Path, run) -> None:
+    save_face(tmp_path / "photos/holiday/a.jpg")
+    run("photos").check(4)  # "holiday" is no emotion
+    ran = run("photos", "--no-labels", "--out", "photos.csv").check()
+    assert "no image of" not in ran.err
+    frame = table(tmp_path, "photos.csv")
+    assert frame["emotion"].to_dict() == {"holiday/a.jpg": ""}
+    assert frame["status"].to_dict() == {"holiday/a.jpg": "ok"}
+
+
+def test_flat_names_and_other_emotions(tmp_path: Path, run) -> None:
+    save_face(tmp_path / "flat/joy001.jpg", seed=1)
+    save_face(tmp_path / "flat/Fear_2.jpg", seed=2)
+    run("flat", "--emotions", "fear,happy").check()
+    assert table(tmp_path)["emotion"].to_dict() == {"Fear_2.jpg": "fear", "joy001.jpg": "happy"}
+
+
+def test_kept_extras(images: Path, tmp_path: Path, run) -> None:
+    run("--keep", "annotated,landmarks").check()
+    points = pd.read_csv(tmp_path / "data/aus.landmarks.csv")
+    assert points.shape == (3, 137)
+    assert len(list((tmp_path / "data/openface").rglob("*.jpg"))) == 3
+    facts = json.loads((tmp_path / "data/aus.landmarks.json").read_text(encoding="utf-8"))
+    assert facts["extractor"]["engine"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["absent"], 2, "does not exist"),
+        (["--labels", "absent.csv"], 2, "does not exist"),
+        (["--keep", "hog"], 2, "--keep knows annotated and landmarks"),
+        (["--faces", "first"], 2, "first"),
+        (["--labels", "x.csv", "--no-labels"], 2, "exclude each other"),
+        (["--openface-args", "-fdir x"], 2, "sets itself"),
+        (["--emotions", "happy"], 2, "At least two"),
+        (["--openface", "/absent/FaceLandmarkImg"], 3, "no /absent/FaceLandmarkImg"),
+        (["--openface-args", "-mloc /absent"], 3, "landmark model"),
+        (["empty"], 4, "no image"),
+        (["odd"], 4, "'blissful' is no emotion"),
+    ],
+)
+def test_refusals_say_what_and_how_and_change_nothing(
+    images: Path, tmp_path: Path, run, words, code, said
+) -> None:
+    (tmp_path / "empty").mkdir()
+    save_face(tmp_path / "odd/blissful/a.jpg")
+    ran = run(*words).check(code)
+    assert said in ran.err
+    assert "error: " in ran.err
+    assert ran.out == ""
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["images"]
+
+
+def test_no_engine(images: Path, tmp_path: Path, aufer: RunAufer) -> None:
+    ran = aufer("extract", DOCKER_HOST="unix:///nonexistent").check(3)
+    assert "error: No Docker engine answers" in ran.err
+    assert "hint: start Docker" in ran.err
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["images"]
+
+
+def test_an_image_but_no_network(
+    images: Path, tmp_path: Path, aufer: RunAufer, stand_in_image: str
+) -> None:
+    ran = aufer("extract", "--image", "127.0.0.1:9/openface:none").check(3)
+    assert "can't be pulled" in ran.err
+    assert "hint: " in ran.err
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["images"]
+
+
+def test_an_edited_table_is_kept(images: Path, tmp_path: Path, run) -> None:
+    run().check()
+    path = tmp_path / "data/aus.csv"
+    edited = path.read_text(encoding="utf-8").replace("sad", "happy")
+    path.write_text(edited, encoding="utf-8")
+    ran = run().check(1)
+    assert "was edited" in ran.err
+    assert "--force" in ran.err
+    assert path.read_text(encoding="utf-8") == edited
+    run("--force").check()
+    assert path.read_text(encoding="utf-8") != edited
+    run().check()
+
+
+def test_openface_files_of_somebody_else_are_kept(images: Path, tmp_path: Path, run) -> None:
+    own = tmp_path / "data/openface/happy/mine.csv"
+    own.parent.mkdir(parents=True)
+    own.write_text("years of work")
+    ran = run().check(1)
+    assert "happy/mine.csv" in ran.err
+    assert own.read_text() == "years of work"
+    assert not (tmp_path / "data/aus.csv").exists()
+    run("--force").check()
+    assert not own.exists()
+    run("--keep", "annotated").check()  # what aufer wrote is replaced without more ado
+    run("--openface-args", "-simalign").check()
+    run().check()
+
+
+def test_files_that_are_no_pictures_are_told_of(images: Path, run) -> None:
+    (images / "happy/notes.txt").write_text("x")
+    (images / "happy/photo.heic").write_bytes(b"x")
+    (images / ".hidden").write_text("x")
+    ran = run().check()
+    assert "2 files are passed over" in ran.err
+    assert ".heic (1)" in ran.err
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 600 KB."""
+    small = tmp_path / "small"
+    small.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(small)]
+    mounted = os.name == "posix" and (
+        subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
+    require("mount", None if mounted else "a small file system can't be mounted here")
+    yield small
+    subprocess.run(["umount", str(small)], check=True)
+
+
+def _leave_pages(folder: Path, n_pages: int) -> None:
+    free = os.statvfs(folder)
+    (folder / "ballast").write_bytes(b"x" * (free.f_bavail - n_pages) * free.f_bsize)
+
+
+def test_a_disk_that_fills_up_keeps_what_was_there(images: Path, small_disk: Path, run) -> None:
+    old = small_disk / "aus.csv"
+    run("--out", str(old)).check()
+
+    def state() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in small_disk.rglob("*") if path.is_file()}
+
+    before = state()
+    for seed in range(8):  # copies: links don't reach another file system
+        save_face(images / f"happy/more{seed}.png", size=(400, 400), seed=100 + seed)
+    ran = run("--out", str(old)).check(1)
+    assert "No space left" in ran.err
+    assert "hint: " in ran.err
+    assert state() == before
+    _leave_pages(small_disk, 4)
+    ran = run("--out", str(old)).check(1)
+    assert "MB left" in ran.err  # seen before anything starts
+
+
+def test_openfaces_silence_on_a_full_disk_is_heard(
+    images: Path, small_disk: Path, case: EngineCase
+) -> None:
+    """Exit 0, no message, 0-byte files: what a full disk does to OpenFace."""
+    found = find_images(images, Emotions())
+    _leave_pages(small_disk, 10)  # 3 pictures, 5 folders and some of the files that OpenFace writes
+    with closing(case.make()) as engine, pytest.raises(AuferError, match="disk is full"):
+        measure_and_keep(found, engine, openface_folder=small_disk / "openface")
+    assert [path.name for path in small_disk.iterdir()] == ["ballast"]
+
+
+def test_from_python(images: Path, tmp_path: Path, local_case: EngineCase) -> None:
+    engine = local_case.make()
+    measured = extract(images, tmp_path / "t.csv", engine=engine, openface_folder=None)
+    assert measured.counts() == {"ok": 3}
+    assert measured.images_folder == images.as_posix()
+    assert not (tmp_path / "openface").exists()
+    with pytest.raises(UsageError, match="--faces"):
+        extract(images, tmp_path / "t.csv", engine=engine, faces="first")
+    with pytest.raises(DataError):
+        extract(tmp_path, tmp_path / "t.csv", engine=engine)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(AuferError, match="is a file"):
+        extract(images, tmp_path / "u.csv", engine=engine, openface_folder=tmp_path / "file")
+
+
+def test_a_place_that_cant_be_written_to(images: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(AuferError, match="can't be written to"):
+        extract(images, tmp_path / "t.csv", engine=make_engine("local"), openface_folder=None)
