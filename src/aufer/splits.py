@@ -125,9 +125,9 @@ def split_stratified(
         rest[train],
         rest[validation],
         test,
-        rule="stratified by emotion; rows of one group"
-        + (" (known groups, else equal AUs)" if groups is not None else " (equal AUs)")
-        + " on one side",
+        rule="stratified by emotion; "
+        + ("a group, and" if groups is not None else "groups are unknown:")
+        + " faces with equal AUs stay on one side",
         grouped=groups is not None,
     )
     if missing := set(labels.tolist()) - set(labels[parts.train].tolist()):
