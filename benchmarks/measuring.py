@@ -34,9 +34,13 @@ def run(command: list[str]) -> Cost:
     return Cost(wall_s, usage.ru_maxrss * unit / 1e6)
 
 
-def verdict(name: str, value: float, target: float, *, unit: str = "", at_least: bool = False) -> bool:
+def verdict(
+    name: str, value: float, target: float, *, unit: str = "", at_least: bool = False
+) -> bool:
     """Print one line with the figure and its target; whether the target is met."""
     met = value >= target if at_least else value <= target
     word = "at least" if at_least else "at most"
-    print(f"{name}: {value:.2f}{unit} (target {word} {target:g}{unit}) {'met' if met else 'MISSED'}")
+    print(
+        f"{name}: {value:.2f}{unit} (target {word} {target:g}{unit}) {'met' if met else 'MISSED'}"
+    )
     return met

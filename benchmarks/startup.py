@@ -1,6 +1,6 @@
 """`aufer --help` beside `python -c "import click"`, whole processes in turn.
 
-    python benchmarks/startup.py [--runs 15] [--quick]
+python benchmarks/startup.py [--runs 15] [--quick]
 """
 
 from __future__ import annotations

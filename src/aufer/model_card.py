@@ -81,7 +81,8 @@ def write_card(facts: dict[str, Any]) -> str:
         + f"; seed {training['seed']}; hidden layers "
         f"{'-'.join(str(units) for units in training['hidden_layers'])}; batches of "
         f"{training['batch_size']}, learning rate {training['learning_rate']}, dropout "
-        f"{training['dropout']}, label smoothing {training['label_smoothing']}; inputs "
+        f"{training['dropout']}, L2 {training['l2']:g}, "
+        f"label smoothing {training['label_smoothing']}; inputs "
         + ("normalised inside the model" if training["normalize"] else "not scaled")
         + f". {training['epochs_run']} epochs ({training['stopped']}); the best by validation "
         f"loss, epoch {training['best_epoch']}, is the model. All settings stand in bundle.json.",

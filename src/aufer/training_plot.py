@@ -20,9 +20,7 @@ def draw_training(
     figure = new_figure(10, 4.5)
     epochs = [row["epoch"] for row in history]
     axes: Any = figure.subplots(1, 2)
-    for axis, name, label in zip(
-        axes, ("loss", "accuracy"), ("loss (cross-entropy)", "accuracy"), strict=True
-    ):
+    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
         marker = "o" if len(history) < 3 else None
         train, validation = ([row[key] for row in history] for key in (name, f"val_{name}"))
         axis.plot(epochs, train, color=BLUE, marker=marker, label="training rows")
@@ -45,7 +43,7 @@ def draw_training(
             label=f"best epoch {best_epoch}: {value:.3f}",
         )
         axis.set_xlabel("epoch")
-        axis.set_title(label)
+        axis.set_title(name)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from aufer.bundle import find_bundle, read_bundle
+from aufer.classifiers.keras_file import SUFFIXES, is_keras_file, load_keras_file
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.model import Model
 from aufer.shipped import models_folder
-
-KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 def open_model(
@@ -30,18 +29,17 @@ def open_model(
     """
     path = find_bundle(model, workspace_models, models_folder())
     if path.is_file():
-        if path.suffix.lower() not in KERAS_SUFFIXES:
+        if not is_keras_file(path):
             raise UsageError(
                 f"{path} is no model: a bundle (a folder) or a Keras file "
-                f"({', '.join(KERAS_SUFFIXES)}) is needed."
+                f"({', '.join(SUFFIXES)}) is needed.",
+                hint="list the models at hand: aufer models list",
             )
         if emotions is None:
             raise UsageError(
                 f"{path} is a bare Keras file: it doesn't say which emotions its outputs are.",
                 hint="name them in order: --emotions angry,disgust,happy,neutral,sad,surprise",
             )
-        from aufer.classifiers.keras_file import load_keras_file
-
         return load_keras_file(path, emotions)
     bundle = read_bundle(path)
     if emotions is not None and emotions.names != bundle.emotions.names:
