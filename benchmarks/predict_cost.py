@@ -38,8 +38,10 @@ def main() -> int:
         commands = {
             "import pandas": [sys.executable, "-c", "import pandas"],
             "predict": [*aufer, "predict", str(options.data), "--model", model],
-            "evaluate": [*aufer, "evaluate", "--testset", str(options.data), "--model", model]
-            + ["--out", report],
+            "evaluate": [
+                *(*aufer, "evaluate", "--testset", str(options.data)),
+                *("--model", model, "--out", report),
+            ],
         }
         costs: dict[str, list] = {name: [] for name in commands}
         for number in range(runs + 1):

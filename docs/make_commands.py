@@ -1,4 +1,4 @@
-"""Writes docs/commands.md from the commands' own --help: `make docs` (a test holds it up to date)."""
+"""Writes docs/commands.md from the commands' own --help: `make docs`; a test holds it to that."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ HEAD = """\
 # Commands
 
 Made by `make docs` from each command's `--help`. Every option can also be set in `aufer.toml`
-([files](files.md#aufertoml)). Exit codes: 0 done; 1 failed; 2 usage (a path that doesn't exist included);
-3 environment (no engine, image); 4 bad data; 5 done, but some images were unreadable or crashed (0 with
-`--keep-going`); 130 interrupted. Results go to stdout, talk to stderr.
+([files](files.md#aufertoml)).
+
+Exit codes: 0 done; 1 failed; 2 usage (a path that doesn't exist included); 3 environment (no
+engine, image); 4 bad data; 5 done, but some images were unreadable or crashed (0 with `--keep-going`); 130
+interrupted. Results go to stdout, talk to stderr.
 """
 
 

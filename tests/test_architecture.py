@@ -22,7 +22,7 @@ HEAVY_FOR_THE_COMMAND_LINE = HEAVY | {"pandas", "numpy", "PIL", "jinja2", "tqdm"
 
 def layer(module: str) -> int:
     """0 vocabulary, 1 nouns, 2 edges, 3 verbs, 4 the command line."""
-    top = module.split(".")[0]
+    top = module.split(".", maxsplit=1)[0]
     if top in VOCABULARY:
         return 0
     if top in EDGES:

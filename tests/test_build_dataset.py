@@ -80,7 +80,9 @@ def test_the_file_is_a_drop_in_for_the_reference_projects(tmp_path: Path, sample
     # the tables by emotion agree with it, labels included
     tables = [pd.read_csv(tmp_path / "csv" / f"{name}.csv") for name in names]
     assert pd.concat(tables)["label"].tolist() == frame["emotion"].tolist()
-    assert np.array_equal(pd.concat(tables)[list(INTENSITY_COLUMNS)], frame[list(INTENSITY_COLUMNS)])
+    assert np.array_equal(
+        pd.concat(tables)[list(INTENSITY_COLUMNS)], frame[list(INTENSITY_COLUMNS)]
+    )
     facts = json.loads((tmp_path / "emotion.json").read_text())
     assert facts["n_rows"] == len(frame)
     assert facts["by_emotion"]["total"]["images"] == 630
@@ -156,9 +158,7 @@ def test_the_face_policy_and_its_limits_are_told(tmp_path: Path, data: Path) -> 
     shutil.copy(data / "openface-examples" / "aus" / "sample3.csv", tmp_path / "of" / "happy")
     built = build_dataset([tmp_path / "of"], tmp_path / "emotion.csv", emotions=TWO)
     assert any("no landmarks" in note for note in built.dataset.notes)
-    built = build_dataset(
-        [tmp_path / "of"], tmp_path / "emotion.csv", emotions=TWO, faces="error"
-    )
+    built = build_dataset([tmp_path / "of"], tmp_path / "emotion.csv", emotions=TWO, faces="error")
     excluded = built.excluded.set_index("image")
     assert excluded.loc["angry/sample6", "status"] == "many_faces"
     assert excluded.loc["angry/sample6", "reason"] == "12 faces"
@@ -179,9 +179,7 @@ def test_an_emotion_without_a_usable_face_is_an_error_that_writes_nothing(tmp_pa
 
 def test_sources_of_different_measures_are_refused(tmp_path: Path) -> None:
     write_au_table(table_of({}, {"emotion": "happy"}), tmp_path / "a.csv")
-    write_au_table(
-        table_of({}, {"emotion": "happy"}, measure=MEASURE_DYNAMIC), tmp_path / "b.csv"
-    )
+    write_au_table(table_of({}, {"emotion": "happy"}, measure=MEASURE_DYNAMIC), tmp_path / "b.csv")
     with pytest.raises(DataError, match="different measures"):
         build_dataset(
             [tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "emotion.csv", emotions=TWO
@@ -190,9 +188,7 @@ def test_sources_of_different_measures_are_refused(tmp_path: Path) -> None:
 
 def test_two_sources_with_the_same_names_are_kept_apart(tmp_path: Path) -> None:
     write_au_table(table_of({}, {"emotion": "happy"}), tmp_path / "a.csv")
-    write_au_table(
-        table_of({"value": 3.0}, {"emotion": "happy", "value": 4.0}), tmp_path / "b.csv"
-    )
+    write_au_table(table_of({"value": 3.0}, {"emotion": "happy", "value": 4.0}), tmp_path / "b.csv")
     built = build_dataset(
         [tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "emotion.csv", emotions=TWO
     )
@@ -227,7 +223,10 @@ def test_an_edited_dataset_is_kept(tmp_path: Path, sample: Path) -> None:
         (lambda f: f.assign(AU12_r=np.where(f.index == 7, np.nan, 1)), "data row 8 is empty"),
         (lambda f: f.assign(emotion=6), "'6' is no emotion of this study"),
         (lambda f: f.assign(emotion="fear"), "'fear' is no emotion"),
-        (lambda f: f.assign(emotion=np.where(f.index == 7, np.nan, 1)), "data row 8 has no emotion"),
+        (
+            lambda f: f.assign(emotion=np.where(f.index == 7, np.nan, 1)),
+            "data row 8 has no emotion",
+        ),
         (lambda f: f.iloc[:0], "has a header but no row"),
     ],
 )
@@ -241,7 +240,9 @@ def test_a_dataset_that_cannot_be_used(
     assert raised.value.exit_code == 4
 
 
-@pytest.mark.parametrize(("content", "message"), [(b"", "0 bytes"), (b"\x89PNG\r\n\x1a\n\0\0", "not a whole CSV")])
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "0 bytes"), (b"\x89PNG\r\n\x1a\n\0\0", "not a whole CSV")]
+)
 def test_a_file_that_is_no_table(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(content)

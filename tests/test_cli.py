@@ -154,7 +154,8 @@ def test_the_settings_that_init_writes_are_true(aufer: RunAufer, tmp_path: Path)
     """Every line that is commented out there is a setting that exists."""
     aufer("init").check()
     lines = [
-        re.sub(r"^# (?=[a-z-]+ =)", "", line) for line in SETTINGS.format(emotions='["a", "b"]').split("\n")
+        re.sub(r"^# (?=[a-z-]+ =)", "", line)
+        for line in SETTINGS.format(emotions='["a", "b"]').split("\n")
     ]
     (tmp_path / "aufer.toml").write_text("\n".join(lines))
     aufer("models", "list").check()
@@ -176,9 +177,13 @@ def test_init_keeps_what_is_there(aufer: RunAufer, tmp_path: Path) -> None:
     aufer("init", "file").check(2)
     own = aufer("init", "three", "--emotions", "happy,sad,neutral").check()
     assert own.out.strip() == "three"
-    assert 'emotions = ["happy", "sad", "neutral"]' in (tmp_path / "three" / "aufer.toml").read_text()
+    assert (
+        'emotions = ["happy", "sad", "neutral"]' in (tmp_path / "three" / "aufer.toml").read_text()
+    )
     assert {p.name for p in (tmp_path / "three" / "data" / "images").iterdir()} == {
-        "happy", "sad", "neutral",
+        "happy",
+        "sad",
+        "neutral",
     }
 
 

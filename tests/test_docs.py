@@ -1,4 +1,4 @@
-"""The documentation is true: its code runs, its links lead somewhere, the README shows real output."""
+"""The documentation is true: its code runs, its links lead somewhere, every column is told."""
 
 from __future__ import annotations
 

@@ -145,13 +145,15 @@ def test_all_kinds_of_test_sets_give_the_same_answers(
     write_au_table(folders, tmp_path / "aus.csv")
     frame = folders.frame
     measured = frame[frame["status"] == "ok"]
-    rows = measured[list(INTENSITY_COLUMNS)].assign(emotion=measured["emotion"].map(emotions.number))
+    rows = measured[list(INTENSITY_COLUMNS)].assign(
+        emotion=measured["emotion"].map(emotions.number)
+    )
     rows.to_csv(tmp_path / "emotion.csv", index=False)
     answers = {}
     for source in (sample / "test", flat, tmp_path / "aus.csv", tmp_path / "emotion.csv"):
-        figures = evaluate(
-            model, read_faces(source, emotions), min_confidence=0.0
-        ).facts["figures"]["all"]
+        figures = evaluate(model, read_faces(source, emotions), min_confidence=0.0).facts[
+            "figures"
+        ]["all"]
         answers[source.name] = (figures["confusion"], figures["n_answered"])
     assert len({json.dumps(answer) for answer in answers.values()}) == 1
     assert answers["flat"][1] == 60
@@ -177,7 +179,9 @@ def test_the_page_is_self_contained_and_well_formed(
 def test_names_from_outside_are_escaped_in_the_page(bundle: Path, tmp_path: Path) -> None:
     from aufer.report import write_report
 
-    table = table_of({"image": "<script>alert(1)</script>.jpg", "value": 1.3}, {"status": "no_face"})
+    table = table_of(
+        {"image": "<script>alert(1)</script>.jpg", "value": 1.3}, {"status": "no_face"}
+    )
     evaluation = evaluate(read_bundle(bundle), table, testset="<b>x</b>")
     page = write_report(
         tmp_path / "r", evaluation.facts, evaluation.predictions, evaluation.intensities
@@ -208,7 +212,9 @@ def test_an_edited_report_is_kept_and_an_untouched_one_replaced(
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "bundle.json"])
-def test_a_bundle_with_a_file_missing(aufer: RunAufer, bundle: Path, sample: Path, file: str) -> None:
+def test_a_bundle_with_a_file_missing(
+    aufer: RunAufer, bundle: Path, sample: Path, file: str
+) -> None:
     (bundle / file).unlink()
     ran = aufer("predict", sample / "test", "--model", bundle).check(4)
     assert file in ran.err
@@ -303,7 +309,9 @@ def test_predict_refuses_bad_rows(
     assert ran.out == ""
 
 
-def test_no_model_and_wrong_names(aufer: RunAufer, sample: Path, bundle: Path, tmp_path: Path) -> None:
+def test_no_model_and_wrong_names(
+    aufer: RunAufer, sample: Path, bundle: Path, tmp_path: Path
+) -> None:
     ran = aufer("predict", sample / "test", "--model", "nowhere").check(2)
     assert "There is no model 'nowhere' (known: small)" in ran.err
     ran = aufer("predict", sample / "test", "--emotions", "a,b").check(4)

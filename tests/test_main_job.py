@@ -1,4 +1,4 @@
-"""The main job as the README has it: four bare commands in a fresh workspace, real Docker engine."""
+"""The main job as the README has it: four bare commands, a fresh workspace, a real engine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import pandas as pd
@@ -15,9 +16,13 @@ import pytest
 
 from aufer.action_units import INTENSITY_COLUMNS
 from aufer.emotions import DEFAULT_NAMES
-from tests.engine_cases import EngineCase, docker_case, stand_in_image  # noqa: F401
 from tests.running import RunAufer, run_aufer
 from tests.stand_in.pictures import save_broken, save_face
+
+if TYPE_CHECKING:
+    from tests.engine_cases import EngineCase
+
+pytest_plugins = ["tests.engine_cases"]
 
 ROOT = Path(__file__).parents[1]
 PER_EMOTION = 14
@@ -25,7 +30,7 @@ PER_EMOTION = 14
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """Photos whose faces carry the AUs of real ones (the bundled sample), some of them difficult."""
+    """Photos whose faces carry the AUs of real ones (the bundled sample); some are difficult."""
     folder = tmp_path_factory.mktemp("photos")
     for part, emotion_count in (("images", PER_EMOTION), ("testset", 4)):
         source = sample / ("train" if part == "images" else "test")
@@ -34,11 +39,15 @@ def studio(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
             for number, csv in enumerate(csvs):
                 aus = pd.read_csv(csv).loc[0, list(INTENSITY_COLUMNS)]
                 suffix = (".jpg", ".JPG", ".png", ".jpeg")[number % 4]
-                name = f"photo {number}{suffix}" if part == "images" else f"{emotion}{number:03}.jpg"
+                name = (
+                    f"photo {number}{suffix}" if part == "images" else f"{emotion}{number:03}.jpg"
+                )
                 place = folder / part / emotion if part == "images" else folder / part
                 place.mkdir(parents=True, exist_ok=True)
                 seed = crc32(f"{part} {emotion} {number}".encode())
-                save_face(place / name, size=(240, 200), seed=seed, aus=aus.tolist(), confidence=0.97)
+                save_face(
+                    place / name, size=(240, 200), seed=seed, aus=aus.tolist(), confidence=0.97
+                )
     save_face(folder / "images" / "happy" / "empty room.jpg", seed=1, faces=0)
     save_face(folder / "images" / "happy" / "blurred.jpg", seed=2, confidence=0.3)
     save_broken(folder / "images" / "sad" / "cut.png", "truncated_png")
@@ -53,7 +62,9 @@ def readme_commands() -> list[list[str]]:
 
 
 def test_the_four_commands_of_the_readme(
-    tmp_path: Path, studio: Path, docker_case: EngineCase  # noqa: F811
+    tmp_path: Path,
+    studio: Path,
+    docker_case: EngineCase,
 ) -> None:
     commands = readme_commands()
     assert [words[0] for words in commands] == ["extract", "build-dataset", "train", "evaluate"]
@@ -86,8 +97,9 @@ def test_the_four_commands_of_the_readme(
     bundle = tmp_path / ran.out.strip()
     facts = json.loads((bundle / "bundle.json").read_text())
     assert facts["extractor"]["engine"] == "docker"
-    assert facts["extractor"]["digest"].startswith("sha256:") or "@sha256:" in (
-        facts["extractor"]["digest"]
+    assert (
+        facts["extractor"]["digest"].startswith("sha256:")
+        or "@sha256:" in (facts["extractor"]["digest"])
     )
     assert facts["dataset"]["n_rows"] == len(rows)
 
@@ -115,7 +127,10 @@ def test_the_four_commands_of_the_readme(
 
 
 def test_predict_measures_photos(
-    tmp_path: Path, studio: Path, docker_case: EngineCase, bundle: Path  # noqa: F811
+    tmp_path: Path,
+    studio: Path,
+    docker_case: EngineCase,
+    bundle: Path,
 ) -> None:
     photo = studio / "testset" / "happy000.jpg"
     ran = run_aufer("predict", photo, *docker_case.words, cwd=tmp_path).check()

@@ -28,7 +28,14 @@ def test_nothing_is_known_of_no_trials() -> None:
 def test_score_by_hand() -> None:
     truth = np.array([0, 0, 1, 1, 1, 2])
     p = np.array(
-        [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.8, 0.1], [0.1, 0.6, 0.3], [0.5, 0.3, 0.2], [np.nan] * 3]
+        [
+            [0.8, 0.1, 0.1],
+            [0.2, 0.7, 0.1],
+            [0.1, 0.8, 0.1],
+            [0.1, 0.6, 0.3],
+            [0.5, 0.3, 0.2],
+            [np.nan] * 3,
+        ]
     )
     answered = np.array([True] * 5 + [False])
     figures = score(truth, p, answered, NAMES)

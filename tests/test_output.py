@@ -29,7 +29,11 @@ def write(path: Path, text: str) -> Path:
 def test_real_files_of_all_layouts_agree_with_pandas(data: Path) -> None:
     folder = data / "openface-examples"
     paths = sorted(
-        [*folder.glob("aus/*.csv"), *folder.glob("all-columns/*.csv"), *folder.glob("astronaut/*.csv")]
+        [
+            *folder.glob("aus/*.csv"),
+            *folder.glob("all-columns/*.csv"),
+            *folder.glob("astronaut/*.csv"),
+        ]
     )
     read = read_face_csvs(paths)
     assert read.problems == {}
@@ -61,7 +65,13 @@ def test_three_and_twelve_faces(data: Path) -> None:
 
 def test_the_real_broken_files_are_told_apart(data: Path) -> None:
     folder = data / "openface-examples" / "broken"
-    names = ["cut_at_8191.csv", "cut_header.csv", "empty.csv", "header_only.csv", "spaced_header.csv"]
+    names = [
+        "cut_at_8191.csv",
+        "cut_header.csv",
+        "empty.csv",
+        "header_only.csv",
+        "spaced_header.csv",
+    ]
     video = folder.parent / "feature_extraction_live.csv"
     read = read_face_csvs([*(folder / name for name in names), video])
     assert sorted(read.problems) == [0, 1, 2, 3, 5]
@@ -129,7 +139,9 @@ def test_policies_for_several_faces(tmp_path: Path) -> None:
         f"{row(face, confidence, face)},{landmarks(size)[1]}"
         for face, (confidence, size) in enumerate([(0.5, 20), (0.7, 50), (0.9, 30), (0.7, 50)])
     ]
-    read = read_face_csvs([write(tmp_path / "a.csv", f"{HEADER},{names}\n" + "\n".join(rows) + "\n")])
+    read = read_face_csvs(
+        [write(tmp_path / "a.csv", f"{HEADER},{names}\n" + "\n".join(rows) + "\n")]
+    )
     assert choose_faces(read, "largest")["face"].tolist() == [1]  # equals go to the lower number
     assert choose_faces(read, "best")["face"].tolist() == [2]
     assert choose_faces(read, "largest")["face_width"].tolist() == [50]

@@ -6,8 +6,8 @@ Columns (docs/files.md has the reference):
   bytes whose values were copied; ``emotion``; ``group``; ``status``; ``reason``;
 * ``n_faces`` found in the image; ``face`` the number of the one taken; ``confidence`` 0-1;
 * ``face_x, face_y, face_width, face_height`` box of the 68 landmarks, pixels of the image;
-* ``pose_Tx..Tz`` mm, ``pose_Rx..Rz`` radians; ``width, height`` of the image in pixels; ``scale`` by
-  which it was enlarged before measuring;
+* ``pose_Tx..Tz`` mm, ``pose_Rx..Rz`` radians; ``width, height`` of the image in pixels; ``scale``
+  by which it was enlarged before measuring;
 * 17 ``AUxx_r`` intensities 0-5, 18 ``AUxx_c`` presences 0 or 1.
 
 Missing values are empty, not 0.

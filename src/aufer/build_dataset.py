@@ -69,7 +69,7 @@ def select_faces(table: AuTable, min_confidence: float = DEFAULT_MIN_CONFIDENCE)
     labels none is (``conflict``), for nobody can tell which label is right.
 
     Returns:
-        columns ``status`` (``in_dataset``, or why it is excluded) and ``reason``; the table's index.
+        columns ``status`` (``in_dataset``, or why not) and ``reason``; the table's index.
     """
     frame = table.frame
     status = frame["status"].to_numpy(dtype=object).copy()
@@ -83,7 +83,7 @@ def select_faces(table: AuTable, min_confidence: float = DEFAULT_MIN_CONFIDENCE)
     values = table.intensities().tolist()
     first_with: dict[str, int] = {}
     labels_of: dict[str, set[str]] = {}
-    keys = {row: au_key(values[row]) for row in np.flatnonzero(usable)}
+    keys = {row: au_key(values[row]) for row in np.flatnonzero(usable).tolist()}
     images, emotions = frame["image"].tolist(), frame["emotion"].tolist()
     for row, key in keys.items():
         labels_of.setdefault(key, set()).add(emotions[row])
@@ -105,10 +105,11 @@ def count_selection(table: AuTable, selection: pd.DataFrame, emotions: Emotions)
     counts = counts.reindex(index=list(emotions.names), columns=columns, fill_value=0)
     counts.insert(0, "images", counts.sum(axis=1))
     measured = counts[[DUPLICATE, CONFLICT, IN_DATASET]].sum(axis=1)
-    counts.insert(counts.columns.get_loc(DUPLICATE), "ok", measured)
+    counts.insert(list(counts.columns).index(DUPLICATE), "ok", measured)
     counts.loc["total"] = counts.sum()
     always = {"images", "no_face", LOW_CONFIDENCE, "ok", IN_DATASET}
-    return counts[[c for c in counts.columns if c in always or counts.loc["total", c] > 0]]
+    totals = {str(name): int(n) for name, n in counts.sum().items()}
+    return counts[[name for name, total in totals.items() if name in always or total > 0]]
 
 
 def build_dataset(
@@ -187,10 +188,11 @@ def _check_every_emotion(
     fates = counts.loc[empty[0]].drop(["images", "ok", IN_DATASET])
     why = ", ".join(f"{n} {fate}" for fate, n in fates.items() if n) or "none was there"
     left = [name for name in emotions if name not in empty]
+    n_images = int(counts["images"][empty[0]])
     names = " and ".join(f"'{name}'" for name in empty)
     usable = f" --emotions {','.join(left)}" if len(left) > 1 else " IMAGES with all emotions"
     raise DataError(
-        f"{named} has no usable face of {names} (of {counts.loc[empty[0], 'images']} images of "
+        f"{named} has no usable face of {names} (of {n_images} images of "
         f"{empty[0]}: {why}; confidence threshold {min_confidence:g}).",
         hint=f"add images, or do without: aufer build-dataset{usable}",
     )

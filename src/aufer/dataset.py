@@ -125,8 +125,8 @@ def read_dataset(path: Path, emotions: Emotions | None = None) -> Dataset:
     rows = rows.assign(emotion=[emotions.names[label] for label in labels])
     if not (rows["group"] != "").any():
         notes.append(
-            "groups (persons, series of pictures) are unknown: the same person may be on both sides "
-            "of a split, and accuracy then looks better than it is on new people"
+            "groups (persons, series of pictures) are unknown: the same person may be on both "
+            "sides of a split, and accuracy then looks better than it is on new people"
         )
     return Dataset(
         aus=aus,
@@ -184,7 +184,7 @@ def output_paths(path: Path, emotions: Emotions) -> dict[Path, Path]:
     beside = sidecar_paths(path)
     outputs = [path, beside["rows"], beside["excluded"]]
     outputs += [emotion_table_path(path, name) for name in emotions]
-    return {output: beside["facts"] for output in outputs}
+    return dict.fromkeys(outputs, beside["facts"])
 
 
 def emotion_table_path(path: Path, emotion: str) -> Path:

@@ -89,9 +89,7 @@ def evaluate(
     figures = {"all": score(truth, probabilities, answered, names)}
     if seen.any():
         unseen = ~seen
-        figures["unseen"] = score(
-            truth[unseen], probabilities[unseen], answered[unseen], names
-        )
+        figures["unseen"] = score(truth[unseen], probabilities[unseen], answered[unseen], names)
     if not checked:
         warnings.append(
             "which faces the model was trained on is not known: "

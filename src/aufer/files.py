@@ -1,7 +1,7 @@
 """Files that are never half-written nor lost: temporary name first, then rename.
 
-A derived file is described by a *sidecar*, a JSON file beside it that holds its sha256. A file whose
-hash no longer stands in its sidecar was edited by a person, and is kept.
+A derived file is described by a *sidecar*, a JSON file beside it that holds its sha256. A file
+whose hash no longer stands in its sidecar was edited by a person, and is kept.
 """
 
 from __future__ import annotations
@@ -171,6 +171,6 @@ def check_replaceable(paths: Mapping[Path, Path], *, force: bool, command: str) 
             raise AuferError(f"{path} is a folder; a file is to be written there.")
         if not force and is_edited(path, sidecar):
             raise AuferError(
-                f"{path} was edited or made by someone else since `aufer` last wrote it; it is kept.",
+                f"{path} was edited, or not made by `aufer`; it is kept.",
                 hint=f"to replace it: {command} --force",
             )

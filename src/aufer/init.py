@@ -35,11 +35,13 @@ README = """\
 
 Made by `aufer init`. Run these here, in order:
 
-1. Put photos into `data/images/<emotion>/` ({emotions}), at any depth, in any usual picture format; photos to
-   test on, of people who are in none of the others, into `data/testset/<emotion>/`.
-2. `aufer extract` measures their Action Units with OpenFace in Docker: `data/aus.csv`. (`aufer doctor` tells
-   whether Docker is ready.)
-3. `aufer build-dataset` makes the dataset `data/emotion.csv`, and says which image is not in it, and why.
+1. Put photos into `data/images/<emotion>/` ({emotions}),
+   at any depth, in any usual picture format; photos to test on, of people who are in none of the
+   others, into `data/testset/<emotion>/`.
+2. `aufer extract` measures their Action Units with OpenFace in Docker: `data/aus.csv`.
+   (`aufer doctor` tells whether Docker is ready.)
+3. `aufer build-dataset` makes the dataset `data/emotion.csv`, and says which image is not in it,
+   and why.
 4. `aufer train` trains a model: `models/<run>/`.
 5. `aufer evaluate --testset data/testset` tests it: `reports/<run>/report.html`.
 
@@ -84,7 +86,8 @@ def init(folder: Path = Path(), emotions: Emotions | None = None) -> Made:
         folder / "README.md": README.format(emotions=str(emotions)),
         folder / ".gitignore": GITIGNORE,
     }
-    made, kept = [], []
+    made: list[Path] = []
+    kept: list[Path] = []
     try:
         for path in folders:
             (kept if path.exists() else made).append(path)

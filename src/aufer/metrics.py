@@ -27,7 +27,7 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float,
 
 
 def proportion(successes: int, n: int) -> dict[str, Any]:
-    """A proportion as it stands in reports: value (None where n is 0), Wilson's 95 % limits, k, n."""
+    """A proportion as reports have it: value (None where n is 0), Wilson's 95 % limits, k, n."""
     low, high = wilson_interval(successes, n)
     return {
         "value": successes / n if n else None,

@@ -69,7 +69,9 @@ def draw_confusion(confusion: list[list[int]], names: list[str]) -> Figure:
         colour = "white" if share > 0.55 else INK
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
-    axes.set_yticks(range(len(names)), [f"{n} ({t})" for n, t in zip(names, totals[:, 0], strict=True)])
+    axes.set_yticks(
+        range(len(names)), [f"{n} ({t})" for n, t in zip(names, totals[:, 0], strict=True)]
+    )
     axes.set_xlabel("read as")
     axes.set_ylabel("true emotion (faces)")
     axes.spines[:].set_visible(False)
@@ -94,9 +96,7 @@ def draw_recall(per_emotion: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def draw_au_profile(
-    intensities: np.ndarray, emotions: np.ndarray, names: list[str]
-) -> Figure:
+def draw_au_profile(intensities: np.ndarray, emotions: np.ndarray, names: list[str]) -> Figure:
     """Mean intensity of each AU by true emotion.
 
     Args:

@@ -24,7 +24,7 @@ def predict(
         min_confidence: faces that OpenFace fitted with less get no label. 0 answers every face.
 
     Returns:
-        one row per image: ``image``, ``status``, ``confidence`` (OpenFace's, 0-1), ``label`` and one
+        one row per image: ``image``, ``status``, ``confidence`` (OpenFace's), ``label`` and one
         probability per emotion, empty where there is no usable face; and warnings.
 
     Raises:

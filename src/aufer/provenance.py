@@ -73,8 +73,8 @@ def compare_extractors(model: Extractor, data: Extractor) -> list[str]:
         return [f"one side was measured by {known}, the other's origin is unknown"]
     if measures[0] != measures[1]:
         raise DataError(
-            f"The AUs are different measures: {measures[0]} and {measures[1]}; a model or dataset of "
-            "one says nothing about the other.",
+            f"The AUs are different measures: {measures[0]} and {measures[1]}; a model or dataset "
+            "of one says nothing about the other.",
             hint="measure both with the same engine: aufer extract IMAGES",
         )
     warnings = []

@@ -1,1 +1,1 @@
-"""The edge to the model libraries: training networks, opening their files, exporting them to ONNX."""
+"""The edge to the model libraries: training networks, opening and exporting their files."""

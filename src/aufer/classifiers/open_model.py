@@ -22,7 +22,7 @@ def open_model(
 
     Args:
         model: path or name; None takes the workspace's newest, else the shipped one.
-        emotions: names the outputs of a bare file, in order; a bundle has its own, which must agree.
+        emotions: name the outputs of a bare file, in order; a bundle has its own, which must agree.
 
     Raises:
         UsageError: no such model. DataError: it is damaged or doesn't fit.

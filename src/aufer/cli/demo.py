@@ -40,8 +40,8 @@ Example:
 @click.argument("folder", type=PATH, default=Path("aufer-demo"), metavar="[DIR]")
 @talk_options
 def command(folder: Path) -> None:
-    """Run the main job on a bundled sample of real OpenFace output (660 faces): build-dataset, train,
-    evaluate. It works in a workspace of its own, DIR, and needs neither Docker nor photos."""
+    """Run the main job on a bundled sample of real OpenFace output (660 faces): build-dataset,
+    train, evaluate. It works in a workspace of its own, DIR, without Docker or photos."""
     from aufer.cli.main import cli
     from aufer.cli.talk import print_data, say
     from aufer.init import init

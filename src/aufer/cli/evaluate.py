@@ -37,8 +37,8 @@ Examples:
     "--testset",
     type=PATH,
     required=True,
-    help="Unseen faces: images (folders by emotion, or flat names such as angry001.jpg), folders of "
-    "OpenFace CSVs, an AU table, or a dataset.",
+    help="Unseen faces: images (folders by emotion, or flat names such as angry001.jpg), folders "
+    "of OpenFace CSVs, an AU table, or a dataset.",
 )
 @model_option()
 @emotions_option(default=False)
@@ -103,9 +103,7 @@ def command(
     facts = evaluation.facts
     for warning in facts["warnings"]:
         warn(warning)
-    page = write_report(
-        folder, facts, evaluation.predictions, evaluation.intensities, force=force
-    )
+    page = write_report(folder, facts, evaluation.predictions, evaluation.intensities, force=force)
     if as_json:
         print_data(to_json(facts).rstrip())
     figures = facts["figures"].get("unseen") or facts["figures"]["all"]

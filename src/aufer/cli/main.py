@@ -1,4 +1,4 @@
-"""The console script ``aufer``: finds the command, reads aufer.toml, turns errors into exit codes."""
+"""The console script ``aufer``: finds the command, reads aufer.toml, maps errors to exit codes."""
 
 from __future__ import annotations
 

@@ -78,6 +78,7 @@ def list_models(folder: Path, as_json: bool) -> None:
     for row in rows:
         accuracy = f"{100 * row['test_accuracy']:.1f} %" if row["test_accuracy"] else "–"
         print_data(
-            f"{row['name']:<{width}}  {row['kind']} {row['recipe']}  {len(row['features'])} features"
-            f"  {','.join(row['labels'])}  test accuracy {accuracy}  ({row['where']})"
+            f"{row['name']:<{width}}  {row['kind']} {row['recipe']}  "
+            f"{len(row['features'])} features  {','.join(row['labels'])}  "
+            f"test accuracy {accuracy}  ({row['where']})"
         )

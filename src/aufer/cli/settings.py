@@ -60,7 +60,7 @@ def defaults_for(name: str, command: click.Command) -> dict[str, Any]:
     """The settings that apply to one command, as Click's defaults.
 
     Raises:
-        UsageError: a key or command that doesn't exist (the whole file is checked), or a wrong type.
+        UsageError: a key or command that doesn't exist (the whole file is checked), a wrong type.
     """
     settings = read_settings()
     if not settings:

@@ -72,7 +72,11 @@ def progress(total: int, what: str, unit: str = "image") -> Iterator[Callable[[i
         from tqdm import tqdm
 
         with tqdm(total=total, desc=what, unit=unit, dynamic_ncols=True, leave=False) as bar:
-            yield lambda count: bar.update(count) and None
+
+            def update(count: int) -> None:
+                bar.update(count)
+
+            yield update
         return
     done, said_at = 0, time.monotonic()
 

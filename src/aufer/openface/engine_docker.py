@@ -47,7 +47,7 @@ BINARY = "/home/openface-build/build/bin/FaceLandmarkImg"
 """Where the published image has the program; its models lie beside it."""
 
 ENTRYPOINT = ["/bin/sh", "-c", '"$0" "$@"; exit $?', BINARY]
-"""A shell is the container's first process: an abort of the first one itself has no exit code 134."""
+"""A shell is the container's first process: the first one's own abort would not give 134."""
 
 INPUT, OUTPUT = "/aufer/input", "/aufer/output"
 ROLE_LABEL, RUN_LABEL = "org.aufer.role", "org.aufer.run"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -39,7 +38,7 @@ def _image_name(stem: str, details: Path | None) -> str:
     if details is not None:
         with open(details, "rb", buffering=0) as file:
             line = file.read(4096).split(b"\n", 1)[0].decode("utf-8", errors="replace").strip()
-        given = os.path.basename(line.removeprefix("Input:").replace("\\", "/"))
+        given = line.removeprefix("Input:").replace("\\", "/").rpartition("/")[2]
         parent, slash, name = stem.rpartition("/")
         if given.rsplit(".", 1)[0] == name:
             return f"{parent}{slash}{given}"
@@ -64,7 +63,7 @@ def read_openface_folder(
     if not found:
         raise DataError(
             f"There are no OpenFace files (*.csv, *{DETAILS_SUFFIX}) in {folder}.",
-            hint="name the folder that FaceLandmarkImg wrote to (-out_dir), or measure images with: "
+            hint="name the folder that FaceLandmarkImg wrote to (-out_dir), or measure images: "
             "aufer extract IMAGES",
         )
     if labelled:
@@ -77,8 +76,8 @@ def read_openface_folder(
     if paths and len(read.problems) == len(stems):
         first = min(read.problems)
         raise DataError(
-            f"None of the {len(paths)} CSVs in {folder} can be used; the first, {paths[first].name}, "
-            f"{read.problems[first]}.",
+            f"None of the {len(paths)} CSVs in {folder} can be used; the first, "
+            f"{paths[first].name}, {read.problems[first]}.",
             hint="OpenFace's FaceLandmarkImg -aus writes what is needed here",
         )
     chosen = choose_faces(read, faces)

@@ -1,7 +1,7 @@
 """Reading the CSV files that OpenFace's FaceLandmarkImg writes, many thousands at a time.
 
-Files with the same header are checked one by one as bytes, then parsed in one go: that is what makes
-23,000 files a matter of a second or two (benchmarks/merge_csvs.py).
+Files with the same header are checked one by one as bytes, then parsed in one go: that is what
+makes 23,000 files a matter of a second or two (benchmarks/merge_csvs.py).
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def choose_faces(faces: Faces, policy: str = "largest") -> pd.DataFrame:
     """One row per file that has a face: the face that the policy takes, and ``n_faces``.
 
     ``largest`` goes by the area of the landmarks' box, and by confidence where the landmarks are
-    missing; equals go to the lower face number. With ``error`` every file keeps its first face here;
+    missing; equals go to the lower face number. With ``error`` every file keeps its first face;
     the caller gives those with several the status ``many_faces``.
 
     Returns:
