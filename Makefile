@@ -1,6 +1,7 @@
 # One target per task; the same ones run in CI (.ci/run).
 PYTHON ?= python3
 VENV ?= .venv
+PYTEST_ARGS ?= --numprocesses 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -30,7 +31,7 @@ demo: $(VENV)/installed ## run the main job on the bundled sample and show its r
 	@$(BIN)/aufer demo
 
 test: $(VENV)/installed-dev ## run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-dev ## check style and formatting
 	@$(BIN)/ruff check .

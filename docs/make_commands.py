@@ -16,8 +16,8 @@ Made by `make docs` from each command's `--help`. Every option can also be set i
 ([files](files.md#aufertoml)).
 
 Exit codes: 0 done; 1 failed; 2 usage (a path that doesn't exist included); 3 environment (no
-engine, image); 4 bad data; 5 done, but some images were unreadable or crashed (0 with `--keep-going`); 130
-interrupted. Results go to stdout, talk to stderr.
+engine, image); 4 bad data; 5 done, but some images were unreadable or crashed (0 with
+`--keep-going`); 130 interrupted. Results go to stdout, talk to stderr.
 """
 
 

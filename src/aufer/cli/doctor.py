@@ -11,7 +11,13 @@ from aufer.cli.options import json_option, talk_options
 EXIT_NOT_READY = 3
 
 
-@click.command("doctor")
+@click.command(
+    "doctor",
+    epilog="""\b
+Examples:
+  aufer doctor
+  aufer doctor --openface ~/OpenFace/build/bin/FaceLandmarkImg --json""",
+)
 @click.option(
     "--image",
     default="algebr/openface:latest",
