@@ -26,7 +26,7 @@ class EngineCase:
     options: dict[str, str] = field(default_factory=dict)
 
     def make(self, openface_args: str = ""):
-        from aufer.openface.engine import make_engine
+        from aufer.openface.engines import make_engine
 
         return make_engine(self.name, openface_args=openface_args, **self.options)
 

@@ -21,8 +21,8 @@ import pytest
 from aufer.errors import EnvironmentFailure
 from aufer.images import Image
 from aufer.openface.docker_client import Layers, clear_failures, connect
-from aufer.openface.engine import make_engine
 from aufer.openface.engine_docker import ROLE_LABEL
+from aufer.openface.engines import make_engine
 from aufer.openface.measure import measure
 from tests import docker_engine
 from tests.registry import serve_image

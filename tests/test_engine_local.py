@@ -16,8 +16,8 @@ import pytest
 from aufer.errors import EnvironmentFailure
 from aufer.files import sha256_of
 from aufer.images import Image
-from aufer.openface.engine import make_engine
 from aufer.openface.engine_local import _as_wsl_path, find_program
+from aufer.openface.engines import make_engine
 from aufer.openface.measure import measure
 from tests.docker_engine import STAND_IN
 from tests.stand_in.pictures import save_face

@@ -16,7 +16,8 @@ from aufer.au_table import AuTable
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, EnvironmentFailure, UsageError
 from aufer.images import Image, find_images
-from aufer.openface.engine import ENGINES, landmark_model, make_engine, split_arguments
+from aufer.openface.engine import landmark_model, split_arguments
+from aufer.openface.engines import ENGINES, make_engine
 from aufer.openface.measure import Measured, measure, measure_and_keep
 from tests.stand_in.pictures import save_broken, save_face
 

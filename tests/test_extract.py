@@ -18,7 +18,7 @@ from aufer.emotions import Emotions
 from aufer.errors import AuferError, DataError, UsageError
 from aufer.extract import extract
 from aufer.images import find_images
-from aufer.openface.engine import make_engine
+from aufer.openface.engines import make_engine
 from aufer.openface.measure import measure_and_keep
 from tests.require import require
 from tests.running import Ran, RunAufer

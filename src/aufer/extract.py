@@ -54,7 +54,7 @@ def extract(
     Args:
         images_folder: one folder per emotion, or flat names such as ``angry001.jpg``.
         out: the table; its sidecar is written beside it (``aus.json``).
-        engine: see `aufer.openface.engine.make_engine`.
+        engine: see `aufer.openface.engines.make_engine`.
         emotions: the emotions that labels may name; the usual six by default.
         labels: CSV with the columns image, emotion and (optionally) group, instead of folders.
         labelled: False for a folder of faces without labels.

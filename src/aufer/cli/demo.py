@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +66,9 @@ def command(folder: Path) -> None:
         print_data(f"report: {page.resolve().as_uri()}")
     say()
     say("That was the main job on a small sample of hard, 48-pixel faces. For your own photos:")
+    if shutil.which("aufer") is None:  # run by its path, as `make demo` does
+        activate = Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin") / "activate"
+        say(f"  . {shlex.quote(str(activate))}   # puts aufer on the path")
     say(
         "  aufer init my-study && cd my-study   # then photos into data/images/<emotion>/, and:\n"
         "  aufer extract && aufer build-dataset && aufer train && "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +23,9 @@ from aufer.cli.options import (
 )
 from aufer.emotions import Emotions
 from aufer.errors import EXIT_SOME_FAILED
+
+if TYPE_CHECKING:
+    from aufer.openface.engine import Engine
 
 
 @click.command(
@@ -62,10 +67,7 @@ def command(
     labels: Path | None,
     min_confidence: float,
     faces: str,
-    engine: str,
-    docker_image: str,
-    openface: str | None,
-    openface_args: str,
+    open_engine: Callable[[], Engine],
     out: Path | None,
     keep_going: bool,
     force: bool,
@@ -82,7 +84,6 @@ def command(
     from aufer.evaluate import evaluate
     from aufer.files import to_json
     from aufer.metrics import percent, with_interval
-    from aufer.openface.engine import make_engine
     from aufer.openface.faces import read_faces
     from aufer.report import check_report_folder, summarise, write_report
 
@@ -92,9 +93,7 @@ def command(
     table = read_faces(
         testset,
         opened.emotions,
-        engine=lambda: make_engine(
-            engine, image=docker_image, openface=openface, openface_args=openface_args
-        ),
+        engine=open_engine,
         faces=faces,
         labels=labels,
         progress=progress,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ from aufer.errors import EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from aufer.openface.engine import Engine
 
 
 @click.command(
@@ -57,10 +60,7 @@ def command(
     ctx: click.Context,
     images: Path,
     out: Path,
-    engine: str,
-    docker_image: str,
-    openface: str | None,
-    openface_args: str,
+    open_engine: Callable[[], Engine],
     faces: str,
     labels: Path | None,
     no_labels: bool,
@@ -80,18 +80,14 @@ def command(
     from aufer.cli.talk import print_data, progress, say, warn
     from aufer.extract import extract
     from aufer.files import read_json, to_json
-    from aufer.openface.engine import make_engine
 
     if labels is not None and no_labels:
         raise UsageError("--labels and --no-labels exclude each other.")
-    openface_engine = make_engine(
-        engine, image=docker_image, openface=openface, openface_args=openface_args
-    )
-    with closing(openface_engine):
+    with closing(open_engine()) as engine:
         table = extract(
             images,
             out,
-            engine=openface_engine,
+            engine=engine,
             emotions=emotions,
             labels=labels,
             labelled=not no_labels,

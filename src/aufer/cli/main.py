@@ -52,6 +52,11 @@ class Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def all_commands(self, ctx: click.Context) -> dict[str, click.Command]:
+        """Every command; imports all of their files."""
+        found = {name: self.get_command(ctx, name) for name in COMMANDS}
+        return {name: command for name, command in found.items() if command is not None}
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -67,7 +72,7 @@ class Commands(click.Group):
         if command is not None and found is not None:
             from aufer.cli.settings import defaults_for
 
-            ctx.default_map = {found: defaults_for(found, command)}
+            ctx.default_map = {found: defaults_for(found, lambda: self.all_commands(ctx))}
         return found, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from aufer.emotions import DEFAULT_NAMES, Emotions
 from aufer.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from aufer.openface.engine import Engine
 
 F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
@@ -92,8 +96,28 @@ faces_option = click.option(
 )
 
 
-def engine_options(command: F) -> F:
-    """``--engine`` and what belongs to it; `engine_from` makes the engine of them."""
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--engine`` and what belongs to it; the command gets ``open_engine``, which makes it."""
+
+    @functools.wraps(command)
+    def with_engine(
+        *args: Any,
+        engine: str,
+        docker_image: str,
+        openface: str | None,
+        openface_args: str,
+        **kwargs: Any,
+    ) -> Any:
+        def open_engine() -> Engine:
+            from aufer.openface.engines import make_engine
+
+            return make_engine(
+                engine, image=docker_image, openface=openface, openface_args=openface_args
+            )
+
+        return command(*args, open_engine=open_engine, **kwargs)
+
+    decorated: Callable[..., Any] = with_engine
     for option in reversed(
         (
             click.option(
@@ -125,8 +149,8 @@ def engine_options(command: F) -> F:
             ),
         )
     ):
-        command = option(command)
-    return command
+        decorated = option(decorated)
+    return decorated
 
 
 def talk_options(command: F) -> F:

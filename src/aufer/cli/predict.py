@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +20,9 @@ from aufer.cli.options import (
 )
 from aufer.emotions import Emotions
 from aufer.errors import EXIT_SOME_FAILED
+
+if TYPE_CHECKING:
+    from aufer.openface.engine import Engine
 
 
 @click.command(
@@ -53,10 +58,7 @@ def command(
     emotions: Emotions | None,
     min_confidence: float,
     faces: str,
-    engine: str,
-    docker_image: str,
-    openface: str | None,
-    openface_args: str,
+    open_engine: Callable[[], Engine],
     keep_going: bool,
     as_json: bool,
 ) -> None:
@@ -69,7 +71,6 @@ def command(
     from aufer.au_table import FAILED_STATUSES, join_tables
     from aufer.classifiers.open_model import open_model
     from aufer.cli.talk import print_data, progress, say, warn
-    from aufer.openface.engine import make_engine
     from aufer.openface.faces import read_faces
     from aufer.predict import predict
 
@@ -78,9 +79,7 @@ def command(
         read_faces(
             path,
             opened.emotions,
-            engine=lambda: make_engine(
-                engine, image=docker_image, openface=openface, openface_args=openface_args
-            ),
+            engine=open_engine,
             faces=faces,
             labelled=False,
             progress=progress,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,11 @@ def _key(option: click.Option) -> str:
     return longest.lstrip("-")
 
 
-def defaults_for(name: str, command: click.Command) -> dict[str, Any]:
+def defaults_for(name: str, commands: Callable[[], dict[str, click.Command]]) -> dict[str, Any]:
     """The settings that apply to one command, as Click's defaults.
+
+    Args:
+        name: the command. commands: gives every command by name; called only if there are settings.
 
     Raises:
         UsageError: a key or command that doesn't exist (the whole file is checked), a wrong type.
@@ -65,8 +69,9 @@ def defaults_for(name: str, command: click.Command) -> dict[str, Any]:
     settings = read_settings()
     if not settings:
         return {}
-    check_settings(settings)
-    known = option_names(command)
+    options = {name: option_names(command) for name, command in commands().items()}
+    check_settings(settings, options)
+    known = options[name]
     merged = {key: value for key, value in settings.items() if not isinstance(value, dict)}
     own = settings.get(name, {})
     merged = {key: value for key, value in merged.items() if _dashed(key) in known} | own
@@ -83,25 +88,20 @@ def defaults_for(name: str, command: click.Command) -> dict[str, Any]:
     return defaults
 
 
-def check_settings(settings: dict[str, Any]) -> None:
+def check_settings(
+    settings: dict[str, Any], options: Mapping[str, Mapping[str, click.Option]]
+) -> None:
     """Refuse keys and sections that mean nothing, with the nearest one that does."""
-    from aufer.cli.main import COMMANDS, cli
-
-    context = click.Context(cli)
-    options: dict[str, set[str]] = {}
-    for command_name in COMMANDS:
-        command = cli.get_command(context, command_name)
-        options[command_name] = set(option_names(command)) if command else set()
     everywhere = set().union(*options.values())
     for key, value in settings.items():
         if isinstance(value, dict):
-            if key not in COMMANDS:
-                raise _unknown(f"section [{key}]", key, COMMANDS)
+            if key not in options:
+                raise _unknown(f"section [{key}]", key, options)
             for inner in value:
                 if _dashed(inner) not in options[key]:
                     raise _unknown(f"key '{inner}' in [{key}]", inner, options[key])
         elif _dashed(key) not in everywhere:
-            raise _unknown(f"key '{key}'", key, everywhere | set(COMMANDS))
+            raise _unknown(f"key '{key}'", key, everywhere | set(options))
 
 
 def _dashed(key: str) -> str:
