@@ -206,7 +206,8 @@ def test_an_edited_report_is_kept_and_an_untouched_one_replaced(
     page = tmp_path / "r" / "report.html"
     page.write_text("my notes")
     ran = aufer(*command).check(1)
-    assert "hint: to replace it: aufer evaluate --out r --force" in ran.err
+    assert "The report r was edited since `aufer` wrote it (report.html); it is kept" in ran.err
+    assert "replace it all: --force" in ran.err
     assert page.read_text() == "my notes"
     aufer(*command, "--force").check()
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from aufer.action_units import INTENSITY_COLUMNS
 from aufer.emotions import Emotions
-from aufer.errors import AuferError, DataError, UsageError
-from aufer.files import read_json, sha256_of
+from aufer.errors import DataError, UsageError
+from aufer.files import check_folder_replaceable, read_json, sha256_of
 from aufer.provenance import Extractor
 
 if TYPE_CHECKING:
@@ -154,48 +154,9 @@ def check_features(features: Sequence[str], available: Sequence[str], where: str
         )
 
 
-def hash_files(folder: Path) -> dict[str, str]:
-    """The sha256 of every file in a bundle but `FACTS_NAME`, by path relative to the folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = {path: path.relative_to(folder).as_posix() for path in files}
-    return {names[path]: sha256_of(path) for path in files if names[path] != FACTS_NAME}
-
-
 def check_bundle_replaceable(path: Path, *, force: bool) -> None:
-    """Raise unless a new bundle may take this folder's place.
-
-    It may where there is nothing or an empty folder; a bundle, if no file in it was changed, added
-    or removed since `aufer` wrote it, or with ``force``. Anything else is never replaced.
-
-    Raises:
-        AuferError: what lies there is kept.
-    """
-    if not path.exists() and not path.is_symlink():
-        return
-    elsewhere = "choose another folder: --out FOLDER"
-    here = Path.cwd()
-    if path.resolve() in (here, *here.parents):
-        raise AuferError(f"{path} is the folder we are in, or holds it; it is kept.", elsewhere)
-    if path.is_symlink() or not path.is_dir():
-        raise AuferError(f"{path} is no folder; it is kept.", hint=elsewhere)
-    if not any(path.iterdir()):
-        return
-    try:
-        facts = read_json(path / FACTS_NAME)
-    except (OSError, DataError):
-        facts = {}
-    if facts.get("schema") != SCHEMA:
-        raise AuferError(f"{path} exists and is no model bundle; it is kept.", hint=elsewhere)
-    if force:
-        return
-    found, recorded = hash_files(path), facts.get("files", {})
-    changed = [name for name in {**recorded, **found} if found.get(name) != recorded.get(name)]
-    if changed:
-        raise AuferError(
-            f"The model bundle {path} was edited since `aufer` wrote it ({changed[0]}); it is "
-            "kept.",
-            hint=f"{elsewhere}, or replace it all: --force",
-        )
+    """Raise unless a new bundle may take this folder's place (`files.check_folder_replaceable`)."""
+    check_folder_replaceable(path, "model bundle", FACTS_NAME, SCHEMA, force=force)
 
 
 def new_bundle_path(models_folder: Path, dataset_path: Path, kind: str) -> Path:

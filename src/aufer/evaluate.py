@@ -16,8 +16,8 @@ from aufer.errors import DataError
 from aufer.metrics import score
 from aufer.model import Model
 from aufer.provenance import compare_extractors, made_by, versions
+from aufer.report import SCHEMA
 
-SCHEMA = "aufer/report/1"
 TRAINING_PARTS = ("train", "validation")
 """Faces of these parts shaped the model: it saw them."""
 

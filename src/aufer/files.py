@@ -174,3 +174,51 @@ def check_replaceable(paths: Mapping[Path, Path], *, force: bool, command: str) 
                 f"{path} was edited, or not made by `aufer`; it is kept.",
                 hint=f"to replace it: {command} --force",
             )
+
+
+def hash_files(folder: Path, facts_name: str) -> dict[str, str]:
+    """The sha256 of every file in a folder but ``facts_name``, by path relative to the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = {path: path.relative_to(folder).as_posix() for path in files}
+    return {names[path]: sha256_of(path) for path in files if names[path] != facts_name}
+
+
+def check_folder_replaceable(
+    folder: Path, what: str, facts_name: str, schema: str, *, force: bool
+) -> None:
+    """Raise unless a new ``what`` (model bundle, report) may take this folder's place.
+
+    It may where there is nothing or an empty folder; an older one, if no file in it was changed,
+    added or removed since `aufer` wrote it, or with ``force``. Anything else is never replaced.
+
+    Args:
+        facts_name: the JSON file in it that holds its ``schema`` and the hashes of its ``files``.
+
+    Raises:
+        AuferError: what lies there is kept.
+    """
+    if not folder.exists() and not folder.is_symlink():
+        return
+    elsewhere = "choose another folder: --out FOLDER"
+    here = Path.cwd()
+    if folder.resolve() in (here, *here.parents):
+        raise AuferError(f"{folder} is the folder we are in, or holds it; it is kept.", elsewhere)
+    if folder.is_symlink() or not folder.is_dir():
+        raise AuferError(f"{folder} is no folder; it is kept.", hint=elsewhere)
+    if not any(folder.iterdir()):
+        return
+    try:
+        facts = read_json(folder / facts_name)
+    except (OSError, DataError):
+        facts = {}
+    if facts.get("schema") != schema:
+        raise AuferError(f"{folder} exists and is no {what}; it is kept.", hint=elsewhere)
+    if force:
+        return
+    found, recorded = hash_files(folder, facts_name), facts.get("files", {})
+    changed = [name for name in {**recorded, **found} if found.get(name) != recorded.get(name)]
+    if changed:
+        raise AuferError(
+            f"The {what} {folder} was edited since `aufer` wrote it ({changed[0]}); it is kept.",
+            hint=f"{elsewhere}, or replace it all: --force",
+        )

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from aufer.action_units import AU_NAMES, INTENSITY_COLUMNS
-from aufer.errors import AuferError
-from aufer.files import read_json, replacing_folder, sha256_of, to_json
+from aufer.files import check_folder_replaceable, hash_files, replacing_folder, to_json
 from aufer.metrics import percent, with_interval
 
+SCHEMA = "aufer/report/1"
 HTML_NAME = "report.html"
 FACTS_NAME = "report.json"
 PREDICTIONS_NAME = "predictions.csv"
@@ -46,32 +46,14 @@ def write_report(
         predictions.to_csv(
             temporary / PREDICTIONS_NAME, index=False, float_format="%.6g", lineterminator="\n"
         )
-        hashes = {n: sha256_of(temporary / n) for n in (HTML_NAME, PREDICTIONS_NAME)}
-        (temporary / FACTS_NAME).write_text(
-            to_json({**facts, "files": hashes}), encoding="utf-8", newline="\n"
-        )
+        full = {**facts, "files": hash_files(temporary, FACTS_NAME)}
+        (temporary / FACTS_NAME).write_text(to_json(full), encoding="utf-8", newline="\n")
     return folder / HTML_NAME
 
 
 def check_report_folder(folder: Path, *, force: bool) -> None:
-    """Raise unless ``folder`` is free, empty, or an older report that nobody edited."""
-    if not folder.exists() or force:
-        return
-    if not folder.is_dir():
-        raise AuferError(f"{folder} is a file; the report needs a folder.")
-    present = {path.name for path in folder.iterdir()}
-    if not present:
-        return
-    facts_path = folder / FACTS_NAME
-    hashes = read_json(facts_path).get("files", {}) if facts_path.is_file() else {}
-    ours = {*hashes, FACTS_NAME}
-    edited = [n for n, sha in hashes.items() if n in present and sha256_of(folder / n) != sha]
-    if not hashes or present - ours or edited:
-        what = f"{sorted(edited or present - ours)[0]} in it is not as `aufer` wrote it"
-        raise AuferError(
-            f"The folder {folder} is kept: {what}.",
-            hint=f"to replace it: aufer evaluate --out {folder} --force",
-        )
+    """Raise unless a new report may take this folder's place (`files.check_folder_replaceable`)."""
+    check_folder_replaceable(folder, "report", FACTS_NAME, SCHEMA, force=force)
 
 
 def render(facts: dict[str, Any], predictions: pd.DataFrame, intensities: np.ndarray) -> str:

@@ -18,7 +18,6 @@ from aufer.bundle import (
     SCHEMA,
     Bundle,
     check_bundle_replaceable,
-    hash_files,
     new_bundle_path,
     write_history,
     write_rows,
@@ -36,7 +35,7 @@ from aufer.classifiers.recipe import (
 from aufer.dataset import Dataset, read_dataset, sidecar_paths
 from aufer.emotions import Emotions
 from aufer.errors import DataError, Interrupted, UsageError
-from aufer.files import read_json, replacing_folder, to_json
+from aufer.files import hash_files, read_json, replacing_folder, to_json
 from aufer.metrics import score
 from aufer.model_card import write_card
 from aufer.provenance import made_by, versions
@@ -133,7 +132,7 @@ def train(
             write_history(folder, fit.history)
             draw_training(fit.history, fit.best_epoch, path.name, folder / PLOT_NAME)
             (folder / CARD_NAME).write_text(write_card(facts), encoding="utf-8", newline="\n")
-            facts["files"] = hash_files(folder)
+            facts["files"] = hash_files(folder, FACTS_NAME)
             # last: a folder with this file is whole
             (folder / FACTS_NAME).write_text(to_json(facts), encoding="utf-8", newline="\n")
     except KeyboardInterrupt as error:
