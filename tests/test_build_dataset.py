@@ -296,6 +296,115 @@ def test_selection_counts_a_row_without_confidence_as_confident() -> None:
     assert selection["status"].tolist() == ["in_dataset"]
 
 
+def test_label_numbers_mean_what_the_file_says(sample_dataset: Path, tmp_path: Path) -> None:
+    """Another order of emotions changes the numbers, never the faces' emotions."""
+    own = read_dataset(sample_dataset)
+    turned = Emotions(tuple(reversed(own.emotions.names)))
+    read = read_dataset(sample_dataset, turned)
+    assert read.rows["emotion"].tolist() == own.rows["emotion"].tolist()
+    assert [turned.names[label] for label in read.labels] == own.rows["emotion"].tolist()
+    with pytest.raises(DataError, match="is no emotion of this study"):
+        read_dataset(sample_dataset, TWO)
+    # without a sidecar the numbers mean what the caller says
+    bare = tmp_path / "bare.csv"
+    bare.write_bytes(sample_dataset.read_bytes())
+    assert read_dataset(bare, turned).rows["emotion"].iloc[0] == "surprise"
+    assert read_dataset(bare).rows["emotion"].iloc[0] == "angry"
+
+
+def test_some_emotions_can_be_chosen(aufer: RunAufer, sample: Path, tmp_path: Path) -> None:
+    """The hint of an emotion without a face works as it is printed."""
+    shutil.copytree(sample / "train", tmp_path / "of")
+    for path in (tmp_path / "of" / "disgust").glob("*.csv"):
+        path.unlink()
+    ran = aufer("build-dataset", "of").check(4)
+    assert "no usable face of 'disgust'" in ran.err
+    hint = ran.err.partition("do without: aufer ")[2].split()
+    assert hint[:2] == ["build-dataset", "of"]
+    aufer(*hint).check()
+    excluded = pd.read_csv(tmp_path / "data" / "emotion.excluded.csv")
+    assert (excluded["status"] == "other_emotion").sum() == 105
+    assert set(excluded.loc[excluded["status"] == "other_emotion", "emotion"]) == {"disgust"}
+    facts = json.loads((tmp_path / "data" / "emotion.json").read_text())
+    assert facts["emotions"] == ["angry", "happy", "neutral", "sad", "surprise"]
+    assert facts["by_emotion"]["total"]["images"] == 630
+
+
+@pytest.mark.parametrize("groups", [["KA", "NA", "null"], ["007", "7", "012"], ["1.0", "", "nan"]])
+def test_groups_are_texts(tmp_path: Path, groups: list[str]) -> None:
+    """One of JAFFE's persons is called NA."""
+    table = table_of(
+        {"group": groups[0]},
+        {"group": groups[1], "emotion": "happy"},
+        {"group": groups[2], "emotion": "happy"},
+    )
+    write_au_table(table, tmp_path / "aus.csv")
+    build_dataset([tmp_path / "aus.csv"], tmp_path / "emotion.csv", emotions=TWO)
+    read = read_dataset(tmp_path / "emotion.csv").groups
+    assert read is not None
+    assert read.tolist() == groups
+
+
+def test_a_cut_table_is_noticed(tmp_path: Path) -> None:
+    table = table_of(*({"emotion": ("angry", "happy")[n % 2]} for n in range(10)))
+    path = tmp_path / "aus.csv"
+    write_au_table(table, path)
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for cut in (b"".join(lines[:-2]), whole[:-20]):
+        path.write_bytes(cut)
+        with pytest.raises(DataError, match="is cut"):
+            read_au_table(path)
+    path.write_bytes(whole.replace(b"0.9", b"0.8"))
+    assert any("was edited" in note for note in read_au_table(path).notes)
+
+
+def test_numbers_are_labels_in_tables_only(aufer: RunAufer, tmp_path: Path, sample: Path) -> None:
+    for number, path in enumerate(sorted((sample / "test" / "happy").glob("*.csv"))[:3]):
+        (tmp_path / "of" / str(number)).mkdir(parents=True)
+        shutil.copy(path, tmp_path / "of" / str(number))
+    assert "'0', '1', '2' is no emotion" in aufer("build-dataset", "of").check(4).err
+
+
+def test_video_measurements_are_refused_everywhere(
+    aufer: RunAufer, data: Path, tmp_path: Path, bundle: Path
+) -> None:
+    video = data / "openface-examples" / "feature_extraction_live.csv"
+    assert "another measure" in aufer("predict", video).check(4).err
+    pd.read_csv(video).assign(emotion=2).to_csv(tmp_path / "video.csv", index=False)
+    for command in (("train", "video.csv"), ("build-dataset", "video.csv")):
+        assert "another measure" in aufer(*command).check(4).err
+
+
+def test_a_persons_own_json_is_kept(aufer: RunAufer, tmp_path: Path, sample: Path) -> None:
+    (tmp_path / "survey.json").write_text('{"my": "notes"}')
+    ran = aufer("build-dataset", sample / "train", "--out", "survey.csv").check(1)
+    assert "survey.json is not one of" in ran.err
+    assert (tmp_path / "survey.json").read_text() == '{"my": "notes"}'
+
+
+def test_two_datasets_live_side_by_side(aufer: RunAufer, tmp_path: Path, sample: Path) -> None:
+    aufer("build-dataset", sample / "train").check()
+    strict = ("build-dataset", sample / "train", "--min-confidence", "0.95")
+    aufer(*strict, "--out", "data/strict.csv").check()
+    aufer("build-dataset", sample / "train").check()
+    assert len(list((tmp_path / "data" / "csv-strict").glob("*.csv"))) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("AU01_r;AU02_r\n1,5;2\n", "separated by semicolons"),
+        ("AU01_r, AU01_r,emotion\n1,2,0\n", "AU01_r more than once"),
+        ("a,b,c\n1,2", "is cut"),
+    ],
+)
+def test_tables_of_other_programs(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_dataset(tmp_path / "x.csv")
+
+
 # ---- the command line
 
 

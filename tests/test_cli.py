@@ -138,7 +138,12 @@ def test_a_setting_above_the_sections_is_for_every_command_that_has_it(
         ("[train]\nrecpie = 'x'\n", "key 'recpie' in [train]", "did you mean 'recipe'?"),
         ("[train\n", "not valid TOML", "hint"),
         ("[build-dataset]\nforce = 'yes'\n", "true or false", "hint"),
-        ("[build-dataset]\nmin-confidence = 'high'\n", "not a valid float", "hint"),
+        ("[build-dataset]\nmin-confidence = 'high'\n", "must be a number", "hint"),
+        ("[build-dataset]\nmin-confidence = true\n", "must be a number", "hint"),
+        ("[build-dataset]\nout = 5\n", "must be a text", 'write: out = "'),
+        ("[train]\nepochs = 1.9\n[build-dataset]\nfaces = {a=1}\n", "must be a text", "hint"),
+        ("train = 3\n", "train is a command", "write: [train]"),
+        ("[[train]]\n", "train is a command", "write: [train]"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(
@@ -161,6 +166,65 @@ def test_the_settings_that_init_writes_are_true(aufer: RunAufer, tmp_path: Path)
     aufer("models", "list").check()
     for name, command in commands().items():
         assert "emotions" not in option_names(command) or name
+
+
+def test_settings_from_notepad_and_in_another_encoding(aufer: RunAufer, tmp_path: Path) -> None:
+    path = tmp_path / "aufer.toml"
+    path.write_bytes(b"\xef\xbb\xbfseed = 3\n")
+    aufer("models", "list").check()
+    path.write_bytes('name = "J\xf6rg"\n'.encode("latin-1"))
+    assert "not valid TOML" in aufer("models", "list").check(2).err
+    aufer("train", "--help").check()  # help is there whatever the settings are
+
+
+def test_options_of_subcommands_can_be_set(aufer: RunAufer, tmp_path: Path, bundle: Path) -> None:
+    (tmp_path / "aufer.toml").write_text('[models]\nmodels = "elsewhere"\njson = true\n')
+    assert aufer("models", "list").check().out.strip() == "[]"
+    assert "small" in aufer("models", "list", "--models", "models").check().out
+
+
+@pytest.mark.parametrize("value", ["nan", "-0.1", "1.1"])
+def test_a_confidence_is_a_number_from_0_to_1(aufer: RunAufer, value: str) -> None:
+    assert "--min-confidence" in aufer("build-dataset", "--min-confidence", value).check(2).err
+
+
+@pytest.mark.parametrize("emotions", ["a/b,c", "../a,b", 'x"y,z', "a.b,c", " ,a"])
+def test_an_emotion_is_a_plain_name(aufer: RunAufer, tmp_path: Path, emotions: str) -> None:
+    aufer("init", "study", "--emotions", emotions).check(2)
+    assert not (tmp_path / "study").exists()
+
+
+def test_results_are_utf_8_whatever_the_system(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    source = next((sample / "test" / "happy").glob("*.csv"))
+    (tmp_path / "пример.csv").write_bytes(source.read_bytes())
+    ran = aufer("predict", "пример.csv", PYTHONIOENCODING="cp1252").check()
+    assert "пример.csv,ok," in ran.out
+
+
+def test_a_name_that_is_too_long(aufer: RunAufer, sample: Path) -> None:
+    ran = aufer("build-dataset", sample / "train", "--out", "a" * 300).check(2)
+    assert "too long" in ran.err
+
+
+def test_a_polite_kill_ends_like_an_interrupt(tmp_path: Path, sample_dataset: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "import aufer.build_dataset\n"
+        "def stop(*a, **k): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "aufer.build_dataset.select_faces = stop\n"
+        "from aufer.cli.main import main\nmain(sys.argv[1:])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "build-dataset", str(sample_dataset)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130, done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_init_keeps_what_is_there(aufer: RunAufer, tmp_path: Path) -> None:

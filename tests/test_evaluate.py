@@ -20,6 +20,7 @@ from aufer.dataset import read_dataset
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, DataError
 from aufer.evaluate import evaluate
+from aufer.files import sha256_of
 from aufer.openface.faces import read_faces
 from aufer.predict import predict
 from aufer.provenance import MEASURE_DYNAMIC, Extractor
@@ -89,6 +90,9 @@ def test_the_same_bytes_are_found_even_without_a_face(bundle: Path) -> None:
     rows = pd.read_csv(bundle / "rows.csv", dtype=str, keep_default_na=False)
     rows.loc[rows.index[rows["part"] == "train"][0], "sha256"] = "f" * 64
     rows.to_csv(bundle / "rows.csv", index=False)
+    facts = json.loads((bundle / "bundle.json").read_text())
+    facts["files"]["rows.csv"] = sha256_of(bundle / "rows.csv")
+    (bundle / "bundle.json").write_text(json.dumps(facts))
     table = table_of(
         {"status": "no_face", "sha256": "f" * 64, "value": 0.0}, {"value": 4.44, "emotion": "happy"}
     )
@@ -212,14 +216,15 @@ def test_an_edited_report_is_kept_and_an_untouched_one_replaced(
     aufer(*command, "--force").check()
 
 
-@pytest.mark.parametrize("file", ["model.onnx", "bundle.json"])
+@pytest.mark.parametrize("file", ["model.onnx", "bundle.json", "rows.csv", "model.keras"])
 def test_a_bundle_with_a_file_missing(
     aufer: RunAufer, bundle: Path, sample: Path, file: str
 ) -> None:
     (bundle / file).unlink()
     ran = aufer("predict", sample / "test", "--model", bundle).check(4)
     assert file in ran.err
-    assert "hint: train it again: aufer train" in ran.err
+    assert "train it again: aufer train" in ran.err
+    assert "hint: " in ran.err
     assert ran.out == ""
 
 
@@ -252,6 +257,61 @@ def test_columns_are_taken_by_name_never_by_position(bundle: Path, sample_datase
     values = table.frame[list(model.features)].to_numpy()
     assert np.array_equal(values[:, ::-1], dataset.aus.to_numpy())
     assert not np.allclose(model.predict_proba(values), expected)
+
+
+def test_label_numbers_of_a_bare_csv_are_the_models(
+    aufer: RunAufer, sample_dataset: Path, tmp_path: Path
+) -> None:
+    """A model with another order of emotions reads the numbers of its own training file right."""
+    frame = pd.read_csv(sample_dataset)
+    names = list(reversed(Emotions().names))
+    frame["emotion"] = 5 - frame["emotion"]
+    frame.to_csv(tmp_path / "turned.csv", index=False)
+    frame.assign(emotion=[names[n] for n in frame["emotion"]]).to_csv(
+        tmp_path / "named.csv", index=False
+    )
+    order = ("--emotions", ",".join(names))
+    aufer("train", "turned.csv", *order, "--out", "m", "--epochs", "3").check()
+    facts = []
+    for testset in ("turned.csv", "named.csv"):
+        ran = aufer("evaluate", "--model", "m", "--testset", testset, "--json").check()
+        facts.append(json.loads(ran.out)["figures"]["all"]["confusion"])
+    assert facts[0] == facts[1]
+
+
+def test_reports_of_different_models_and_test_sets_do_not_collide(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(bundle, tmp_path / "models" / "run-0.1")
+    shutil.copytree(bundle, tmp_path / "models" / "run-0.2")
+    for folder in ("A", "B"):
+        shutil.copytree(sample / "test", tmp_path / folder / "t")
+    pages = [
+        aufer("evaluate", "--model", model, "--testset", f"{folder}/t").check().out.strip()
+        for model in ("run-0.1", "run-0.2")
+        for folder in ("A", "B")
+    ]
+    assert len(set(pages)) == 4
+    again = aufer("evaluate", "--model", "run-0.2", "--testset", "B/t").check().out.strip()
+    assert again == pages[-1]
+
+
+def test_a_test_set_of_training_faces_only_says_so(bundle: Path) -> None:
+    from aufer.report import shown_figures, summarise
+
+    rows = pd.read_csv(bundle / "rows.csv", dtype=str, keep_default_na=False)
+    key = rows.loc[rows["part"] == "train", "aus"].iloc[0]
+    table = table_of({})
+    table.frame.loc[0, list(INTENSITY_COLUMNS)] = [float(value) for value in key.split()]
+    facts = evaluate(read_bundle(bundle), table).facts
+    assert facts["seen_in_training"]["n"] == 1
+    assert shown_figures(facts) is facts["figures"]["all"]
+    assert "says nothing about new faces" in summarise(facts)
+
+
+def test_labels_go_with_images_only(aufer: RunAufer, bundle: Path, sample_dataset: Path) -> None:
+    ran = aufer("evaluate", "--testset", sample_dataset, "--labels", "x.csv").check(2)
+    assert "--labels goes with a folder of images" in ran.err
 
 
 # ---- predict

@@ -62,7 +62,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_set_of_files_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     sidecar = tmp_path / "a.json"
     files = {tmp_path / "a.csv": text_writer("1"), tmp_path / "sub" / "b.csv": text_writer("2")}
-    facts = write_with_sidecar(files, sidecar, {"schema": "x"})
+    facts = write_with_sidecar(files, sidecar, {"schema": "aufer/test/1"})
     assert facts["files"] == {
         "a.csv": sha256_of(tmp_path / "a.csv"),
         "sub/b.csv": sha256_of(tmp_path / "sub" / "b.csv"),
@@ -83,7 +83,7 @@ def test_a_set_of_files_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_an_edited_file_is_told_from_one_of_ours(tmp_path: Path) -> None:
     path, sidecar = tmp_path / "a.csv", tmp_path / "a.json"
     assert not is_edited(path, sidecar)
-    write_with_sidecar({path: text_writer("1")}, sidecar, {})
+    write_with_sidecar({path: text_writer("1")}, sidecar, {"schema": "aufer/test/1"})
     assert not is_edited(path, sidecar)
     check_replaceable({path: sidecar}, force=False, command="aufer x")
     path.write_text("1 and a correction")
@@ -96,9 +96,9 @@ def test_an_edited_file_is_told_from_one_of_ours(tmp_path: Path) -> None:
 
 def test_a_crash_between_two_renames_makes_no_file_look_edited(tmp_path: Path) -> None:
     path, sidecar = tmp_path / "a.csv", tmp_path / "a.json"
-    write_with_sidecar({path: text_writer("1")}, sidecar, {})
+    write_with_sidecar({path: text_writer("1")}, sidecar, {"schema": "aufer/test/1"})
     old = path.read_bytes()
-    write_with_sidecar({path: text_writer("2")}, sidecar, {})
+    write_with_sidecar({path: text_writer("2")}, sidecar, {"schema": "aufer/test/1"})
     path.write_bytes(old)  # as if the machine had stopped after the sidecar's rename
     assert not is_edited(path, sidecar)
 
@@ -106,9 +106,11 @@ def test_a_crash_between_two_renames_makes_no_file_look_edited(tmp_path: Path) -
 def test_files_of_an_earlier_run_stay_known(tmp_path: Path) -> None:
     sidecar = tmp_path / "a.json"
     write_with_sidecar(
-        {tmp_path / "a": text_writer("1"), tmp_path / "b": text_writer("2")}, sidecar, {}
+        {tmp_path / "a": text_writer("1"), tmp_path / "b": text_writer("2")},
+        sidecar,
+        {"schema": "aufer/test/1"},
     )
-    write_with_sidecar({tmp_path / "a": text_writer("3")}, sidecar, {})
+    write_with_sidecar({tmp_path / "a": text_writer("3")}, sidecar, {"schema": "aufer/test/1"})
     assert not is_edited(tmp_path / "b", sidecar)
 
 
@@ -123,3 +125,12 @@ def test_json_that_is_no_object_is_bad_data(tmp_path: Path, text: str) -> None:
 def test_json_is_strict() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         to_json({"a": float("nan")})
+
+
+@pytest.mark.parametrize("text", ['{"my": "notes"}', '{"files": ["a"]}', "[]", "notes"])
+def test_a_sidecar_that_is_a_persons_own_file_is_kept(tmp_path: Path, text: str) -> None:
+    sidecar = tmp_path / "survey.json"
+    sidecar.write_text(text)
+    with pytest.raises(AuferError, match="not one of `aufer`'s files"):
+        check_replaceable({tmp_path / "survey.csv": sidecar}, force=False)
+    assert not is_edited(tmp_path / "survey.csv", sidecar)

@@ -96,6 +96,8 @@ def test_the_real_broken_files_are_told_apart(data: Path) -> None:
         (HEADER + "\n" + row(value=5.5) + "\n", "outside 0-5"),
         (HEADER + "\n" + row(value=-0.5) + "\n", "outside 0-5"),
         (HEADER + "\n" + row(value=math.nan) + "\n", "no number"),
+        (HEADER + "\n" + row(confidence=math.nan) + "\n", "confidence is nan"),
+        (HEADER + "\n" + row(confidence=95) + "\n", "confidence is 95"),
         ("a,b\n1,2\n", "no AU columns"),
         (HEADER.replace("AU12_r", "AU12") + "\n" + row() + "\n", "lacks the column AU12_r"),
         ("\x00\x01\x02 binary \n", "no AU columns"),

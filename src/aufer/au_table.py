@@ -23,11 +23,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from aufer.action_units import INTENSITY_COLUMNS, INTENSITY_RANGE, PRESENCE_COLUMNS, clean_names
+from aufer.action_units import INTENSITY_COLUMNS, PRESENCE_COLUMNS
+from aufer.csv_table import (
+    TEXT_COLUMNS,
+    check_confidence,
+    check_intensities,
+    read_csv,
+    to_numbers,
+)
 from aufer.emotions import Emotions
-from aufer.errors import DataError, UsageError
-from aufer.files import check_replaceable, read_json, write_with_sidecar
-from aufer.provenance import Extractor, compare_extractors, made_by
+from aufer.errors import DataError
+from aufer.files import check_replaceable, is_edited, is_ours, read_json, write_with_sidecar
+from aufer.provenance import Extractor, join_extractors, made_by
 
 if TYPE_CHECKING:
     from aufer.images import Image
@@ -44,12 +51,11 @@ STATUSES = (OK, NO_FACE, MANY_FACES, TOO_SMALL, UNREADABLE, CRASHED)
 FAILED_STATUSES = (UNREADABLE, CRASHED)
 """Statuses that are failures, not results: they lead to exit code 5."""
 
-ORIGIN_COLUMNS = ("image", "sha256", "duplicate_of", "emotion", "group", "status", "reason")
 BOX_COLUMNS = ("face_x", "face_y", "face_width", "face_height")
 POSE_COLUMNS = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
 COUNT_COLUMNS = ("n_faces", "face", "width", "height")
 COLUMNS: tuple[str, ...] = (
-    *ORIGIN_COLUMNS,
+    *TEXT_COLUMNS,
     "n_faces",
     "face",
     "confidence",
@@ -120,7 +126,7 @@ def complete(frame: pd.DataFrame) -> pd.DataFrame:
     """Give a frame all `COLUMNS`, in order and of the right types; missing ones stay empty."""
     columns: dict[str, Any] = {}
     for name in COLUMNS:
-        if name in ORIGIN_COLUMNS:
+        if name in TEXT_COLUMNS:
             values = frame[name] if name in frame else pd.Series("", index=frame.index)
             columns[name] = values.astype(object).where(values.notna(), "").astype(str)
         elif name in COUNT_COLUMNS:
@@ -130,73 +136,6 @@ def complete(frame: pd.DataFrame) -> pd.DataFrame:
             values = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
             columns[name] = values.astype(np.float64)
     return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
-
-
-def check_intensities(frame: pd.DataFrame, where: str) -> None:
-    """Raise `DataError` naming the first row with an AU that is no number within 0-5.
-
-    Args:
-        frame: has the 17 intensity columns as numbers; every row is expected to be measured.
-        where: the file, for the message.
-    """
-    values = frame.loc[:, list(INTENSITY_COLUMNS)].to_numpy(dtype=np.float64)
-    low, high = INTENSITY_RANGE
-    bad = ~((values >= low) & (values <= high))
-    if not bad.any():
-        return
-    row, column = (int(i) for i in np.argwhere(bad)[0])
-    value = values[row, column]
-    what = "is empty or no number" if np.isnan(value) else f"is {value:g}, outside 0-5"
-    others = int(bad.any(axis=1).sum()) - 1
-    more = f" ({others} more rows have such values)" if others else ""
-    raise DataError(
-        f"{where}: {INTENSITY_COLUMNS[column]} in data row {row + 1} {what}{more}.",
-        hint="AU_r intensities are OpenFace's numbers from 0 to 5; correct or remove the row",
-    )
-
-
-def to_numbers(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
-    """The named columns as float64; `DataError` names the first text among them."""
-    result = {}
-    for name in columns:
-        values = frame[name]
-        if pd.api.types.is_numeric_dtype(values):
-            result[name] = values.astype(np.float64)
-            continue
-        numbers = pd.to_numeric(values, errors="coerce")
-        given = values.notna() & (values.astype(str).str.strip() != "")
-        wrong = np.flatnonzero((numbers.isna() & given).to_numpy())
-        if len(wrong):
-            text = str(values.iloc[wrong[0]])[:30]
-            raise DataError(
-                f"{where}: {name} in data row {int(wrong[0]) + 1} is {text!r}, not a number.",
-                hint="use a decimal point, and no text, in the AU columns",
-            )
-        result[name] = numbers.astype(np.float64)
-    return pd.DataFrame(result, index=frame.index)
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read any CSV with clean column names.
-
-    Raises:
-        UsageError: there is no such file. DataError: it is empty, cut, or no CSV.
-    """
-    if not path.is_file():
-        raise UsageError(f"The file {path} does not exist.")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path} is empty (0 bytes): was the disk full when it was written?")
-    try:
-        frame = pd.read_csv(path, low_memory=False)
-    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise DataError(f"{path} is not a whole CSV table: {str(error).strip()}.") from error
-    frame.columns = clean_names(frame.columns)
-    if isinstance(frame.index, pd.MultiIndex) or not isinstance(frame.index, pd.RangeIndex):
-        raise DataError(
-            f"{path}: its rows have more values than its header has names.",
-            hint="save it again as plain CSV, without an index",
-        )
-    return frame
 
 
 def is_au_table(columns: Sequence[str]) -> bool:
@@ -218,8 +157,12 @@ def read_au_table(path: Path, emotions: Emotions | None = None) -> AuTable:
             f"{' and more' if len(missing) > 4 else ''}.",
             hint="make one with: aufer extract IMAGES",
         )
-    numeric = [name for name in COLUMNS if name in frame and name not in ORIGIN_COLUMNS]
+    numeric = [name for name in COLUMNS if name in frame and name not in TEXT_COLUMNS]
     frame[numeric] = to_numbers(frame, numeric, str(path))
+    for name in COUNT_COLUMNS:
+        if name in frame and (frame[name].dropna() % 1 != 0).any():
+            raise DataError(f"{path}: the column {name} holds a fraction; it counts.")
+    check_confidence(frame, str(path))
     frame = complete(frame)
     unknown = sorted(set(frame["status"]) - set(STATUSES))
     if unknown:
@@ -237,10 +180,20 @@ def read_au_table(path: Path, emotions: Emotions | None = None) -> AuTable:
         frame["emotion"] = [emotions.find(word) or "" for word in frame["emotion"]]
     sidecar = path.with_suffix(".json")
     facts = read_json(sidecar) if sidecar.exists() else {}
+    if not is_ours(facts):
+        return AuTable(frame)
+    n_images = facts.get("n_images")
+    if isinstance(n_images, int) and len(frame) < n_images:
+        raise DataError(
+            f"{path} is cut: it has {len(frame)} rows, and {sidecar.name} tells of {n_images}.",
+            hint="copy it again, or measure again: aufer extract --force",
+        )
+    notes = (f"{path} was edited since `aufer` wrote it",) if is_edited(path, sidecar) else ()
     return AuTable(
         frame,
         Extractor.from_facts(facts.get("extractor")),
         images_folder=str(facts.get("images_folder", "")),
+        notes=notes,
     )
 
 
@@ -280,9 +233,8 @@ def join_tables(tables: Sequence[AuTable]) -> AuTable:
     """
     if len(tables) == 1:
         return tables[0]
-    notes = [note for table in tables for note in table.notes]
-    for other in tables[1:]:
-        notes += compare_extractors(tables[0].extractor, other.extractor)
+    extractor, warnings = join_extractors([table.extractor for table in tables])
+    notes = [*(note for table in tables for note in table.notes), *warnings]
     frames = [table.frame for table in tables]
     if pd.concat([frame["image"] for frame in frames]).duplicated().any():
         frames = [
@@ -292,5 +244,5 @@ def join_tables(tables: Sequence[AuTable]) -> AuTable:
             for number, table in enumerate(tables, start=1)
         ]
     return AuTable(
-        pd.concat(frames, ignore_index=True), tables[0].extractor, notes=tuple(dict.fromkeys(notes))
+        pd.concat(frames, ignore_index=True), extractor, notes=tuple(dict.fromkeys(notes))
     )

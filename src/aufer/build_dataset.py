@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from aufer.openface.faces import read_faces
 LOW_CONFIDENCE = "low_confidence"
 DUPLICATE = "duplicate"
 CONFLICT = "conflict"
+OTHER_EMOTION = "other_emotion"
 IN_DATASET = "in_dataset"
 
 
@@ -62,7 +64,11 @@ def read_source(source: Path, emotions: Emotions, faces: str = "largest") -> AuT
     return read_faces(source, emotions, faces=faces)
 
 
-def select_faces(table: AuTable, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> pd.DataFrame:
+def select_faces(
+    table: AuTable,
+    min_confidence: float = DEFAULT_MIN_CONFIDENCE,
+    emotions: Emotions | None = None,
+) -> pd.DataFrame:
     """For each row of the table whether it goes into the dataset, and why not.
 
     Rows with equal AUs: of those with one label the first is kept (``duplicate``); with different
@@ -79,14 +85,18 @@ def select_faces(table: AuTable, min_confidence: float = DEFAULT_MIN_CONFIDENCE)
     status[low] = LOW_CONFIDENCE
     confidence = frame["confidence"].to_numpy(dtype=np.float64)
     reason[low] = [f"confidence {value:g} is below {min_confidence:g}" for value in confidence[low]]
+    if emotions is not None:
+        other = ~frame["emotion"].isin(emotions.names).to_numpy()
+        status[other], reason[other] = OTHER_EMOTION, "not one of the emotions asked for"
+        usable &= ~other
     status[usable] = IN_DATASET
     values = table.intensities().tolist()
     first_with: dict[str, int] = {}
     labels_of: dict[str, set[str]] = {}
     keys = {row: au_key(values[row]) for row in np.flatnonzero(usable).tolist()}
-    images, emotions = frame["image"].tolist(), frame["emotion"].tolist()
+    images, words = frame["image"].tolist(), frame["emotion"].tolist()
     for row, key in keys.items():
-        labels_of.setdefault(key, set()).add(emotions[row])
+        labels_of.setdefault(key, set()).add(words[row])
     for row, key in keys.items():
         first = first_with.setdefault(key, row)
         if len(labels_of[key]) > 1:
@@ -100,9 +110,10 @@ def select_faces(table: AuTable, min_confidence: float = DEFAULT_MIN_CONFIDENCE)
 
 def count_selection(table: AuTable, selection: pd.DataFrame, emotions: Emotions) -> pd.DataFrame:
     """Images by emotion and fate, with totals; columns that are zero throughout are left out."""
-    columns = [*STATUSES[1:], LOW_CONFIDENCE, DUPLICATE, CONFLICT, IN_DATASET]
+    columns = [*STATUSES[1:], OTHER_EMOTION, LOW_CONFIDENCE, DUPLICATE, CONFLICT, IN_DATASET]
+    others = sorted(set(table.frame["emotion"]) - set(emotions.names))
     counts = pd.crosstab(table.frame["emotion"].to_numpy(), selection["status"].to_numpy())
-    counts = counts.reindex(index=list(emotions.names), columns=columns, fill_value=0)
+    counts = counts.reindex(index=[*emotions.names, *others], columns=columns, fill_value=0)
     counts.insert(0, "images", counts.sum(axis=1))
     measured = counts[[DUPLICATE, CONFLICT, IN_DATASET]].sum(axis=1)
     counts.insert(list(counts.columns).index(DUPLICATE), "ok", measured)
@@ -126,7 +137,8 @@ def build_dataset(
     Args:
         sources: AU tables, or folders of OpenFace CSVs (one folder per emotion).
         out: the dataset's path.
-        emotions: the emotions in label order; None for the usual six.
+        emotions: the emotions in label order; None for the usual six. With a set of your own,
+            other well-known emotions in the sources are left out (``other_emotion``).
         min_confidence: OpenFace's confidence below which a face is left out.
         faces: which face of several, for folders of OpenFace CSVs.
         force: replace files that a person edited.
@@ -137,7 +149,9 @@ def build_dataset(
     """
     emotions = emotions or Emotions()
     check_dataset_replaceable(out, emotions, force=force)
-    table = join_tables([read_source(source, emotions, faces) for source in sources])
+    # a set of one's own may be a choice among those at hand; the usual six are complete
+    readable = emotions if emotions == Emotions() else emotions.with_others()
+    table = join_tables([read_source(source, readable, faces) for source in sources])
     named = " and ".join(str(source) for source in sources)
     unlabelled = int((table.frame["emotion"] == "").sum())
     if unlabelled:
@@ -145,9 +159,9 @@ def build_dataset(
             f"{unlabelled} of the {len(table)} images in {named} have no emotion.",
             hint="measure them with labels: aufer extract IMAGES --labels labels.csv",
         )
-    selection = select_faces(table, min_confidence)
+    selection = select_faces(table, min_confidence, emotions)
     counts = count_selection(table, selection, emotions)
-    _check_every_emotion(counts, emotions, named, min_confidence)
+    _check_every_emotion(counts, emotions, sources, min_confidence)
     taken = (selection["status"] == IN_DATASET).to_numpy()
     frame = table.frame
     excluded = frame.loc[~taken, ["image", "emotion", "confidence"]].assign(
@@ -180,7 +194,7 @@ def build_dataset(
 
 
 def _check_every_emotion(
-    counts: pd.DataFrame, emotions: Emotions, named: str, min_confidence: float
+    counts: pd.DataFrame, emotions: Emotions, sources: Sequence[Path], min_confidence: float
 ) -> None:
     empty = [name for name in emotions if counts.loc[name, IN_DATASET] == 0]
     if not empty:
@@ -188,11 +202,14 @@ def _check_every_emotion(
     fates = counts.loc[empty[0]].drop(["images", "ok", IN_DATASET])
     why = ", ".join(f"{n} {fate}" for fate, n in fates.items() if n) or "none was there"
     left = [name for name in emotions if name not in empty]
+    named = " and ".join(str(source) for source in sources)
+    typed = shlex.join(str(source) for source in sources)
     n_images = int(counts["images"][empty[0]])
     names = " and ".join(f"'{name}'" for name in empty)
-    usable = f" --emotions {','.join(left)}" if len(left) > 1 else " IMAGES with all emotions"
     raise DataError(
         f"{named} has no usable face of {names} (of {n_images} images of "
         f"{empty[0]}: {why}; confidence threshold {min_confidence:g}).",
-        hint=f"add images, or do without: aufer build-dataset{usable}",
+        hint=f"add images, or do without: aufer build-dataset {typed} --emotions {','.join(left)}"
+        if len(left) > 1
+        else "add images of at least two emotions",
     )

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from aufer.action_units import INTENSITY_COLUMNS, au_key
-from aufer.au_table import check_intensities, read_csv, to_numbers
+from aufer.csv_table import check_intensities, check_not_video, read_csv, to_numbers
 from aufer.emotions import Emotions
 from aufer.errors import DataError
 from aufer.files import check_replaceable, is_edited, read_json, sha256_of, write_with_sidecar
@@ -91,13 +91,15 @@ def read_dataset(path: Path, emotions: Emotions | None = None) -> Dataset:
 
     Args:
         path: the CSV file.
-        emotions: the emotions in label order; None takes those of the sidecar, else the default.
+        emotions: the emotions in the label order that is wanted; None takes the file's own. The
+            numbers in the file mean what its sidecar says; without one, what ``emotions`` says.
 
     Raises:
         UsageError: no such file. DataError: columns missing, text in a number, an intensity outside
         0-5, a label outside the set.
     """
     frame = read_csv(path)
+    check_not_video(list(frame.columns), str(path))
     columns = [*INTENSITY_COLUMNS, LABEL_COLUMN]
     missing = [name for name in columns if name not in frame.columns]
     if missing:
@@ -106,17 +108,14 @@ def read_dataset(path: Path, emotions: Emotions | None = None) -> Dataset:
             f"{' and more' if len(missing) > 4 else ''}.",
             hint="make one with: aufer build-dataset",
         )
-    repeated = [name for name in columns if list(frame.columns).count(name) > 1]
-    if repeated:
-        raise DataError(f"{path} has the column {repeated[0]} more than once.")
     if frame.empty:
         raise DataError(f"{path} has a header but no row.")
     aus = to_numbers(frame, INTENSITY_COLUMNS, str(path))
     check_intensities(aus, str(path))
     facts, rows, notes = _read_sidecars(path, len(frame))
-    if emotions is None:
-        emotions = Emotions(tuple(facts["emotions"])) if facts.get("emotions") else Emotions()
-    labels = _read_labels(frame[LABEL_COLUMN], emotions, path)
+    own = Emotions(tuple(facts["emotions"])) if facts.get("emotions") else emotions or Emotions()
+    emotions = emotions or own
+    labels = _read_labels(frame[LABEL_COLUMN], own, emotions, path)
     if rows is None:
         rows = pd.DataFrame({"image": [""] * len(frame)})
         for name in ("sha256", "group"):
@@ -140,14 +139,18 @@ def read_dataset(path: Path, emotions: Emotions | None = None) -> Dataset:
     )
 
 
-def _read_labels(column: pd.Series, emotions: Emotions, path: Path) -> np.ndarray:
-    """Label numbers from numbers or names; each distinct word is looked up once."""
-    missing = np.flatnonzero(column.isna().to_numpy())
+def _read_labels(column: pd.Series, own: Emotions, emotions: Emotions, path: Path) -> np.ndarray:
+    """Label numbers in the order of ``emotions``, from the file's own numbers or names."""
+    missing = np.flatnonzero((column == "").to_numpy())
     if len(missing):
         raise DataError(f"{path}: data row {int(missing[0]) + 1} has no emotion.")
+    where = f"The column emotion of {path}"
     words = column.unique().tolist()
-    emotions.check(words, f"The column emotion of {path}")
-    numbers = {word: emotions.number(emotions.find(word) or "") for word in words}
+    names = {word: own.find(word) or emotions.find_name(word) for word in words}
+    emotions.check([names[word] or word for word in words], where, numbers=False)
+    numbers = {
+        word: emotions.number(emotions.find_name(name) or "") for word, name in names.items()
+    }
     return column.map(numbers).to_numpy(dtype=np.int64)
 
 
@@ -166,16 +169,13 @@ def _read_sidecars(
     if not beside["rows"].exists():
         note = f"{beside['rows'].name} is missing: file names and groups are unknown"
         return facts, None, [note]
-    rows = pd.read_csv(
-        beside["rows"], dtype={"image": str, "sha256": str, "group": str, "emotion": str}
-    )
+    rows = pd.read_csv(beside["rows"], dtype=str, keep_default_na=False)
     if len(rows) != n_rows or not set(ROW_COLUMNS) <= set(rows.columns):
         raise DataError(
             f"{beside['rows']} does not belong to {path}: {len(rows)} rows and {n_rows}.",
             hint="make both again: aufer build-dataset --force",
         )
-    for name in ("image", "sha256", "group", "emotion"):
-        rows[name] = rows[name].fillna("")
+    rows["confidence"] = pd.to_numeric(rows["confidence"], errors="coerce")
     return facts, rows, []
 
 
@@ -188,14 +188,17 @@ def output_paths(path: Path, emotions: Emotions) -> dict[Path, Path]:
 
 
 def emotion_table_path(path: Path, emotion: str) -> Path:
-    """Where the table of one emotion lies: ``csv/<emotion>.csv`` beside the dataset."""
-    return path.parent / "csv" / f"{emotion}.csv"
+    """Where the table of one emotion lies: ``csv/<emotion>.csv`` beside ``emotion.csv``.
+
+    A dataset of another name has a folder of its own: ``csv-<name>/``.
+    """
+    folder = "csv" if path.stem == "emotion" else f"csv-{path.stem}"
+    return path.parent / folder / f"{emotion}.csv"
 
 
 def check_dataset_replaceable(path: Path, emotions: Emotions, *, force: bool) -> None:
     """Raise when a person edited one of the files that writing the dataset would replace."""
-    command = "aufer build-dataset" + ("" if path == Path("data/emotion.csv") else f" --out {path}")
-    check_replaceable(output_paths(path, emotions), force=force, command=command)
+    check_replaceable(output_paths(path, emotions), force=force)
 
 
 def write_dataset(

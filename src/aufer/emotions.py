@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -27,6 +28,9 @@ ALIASES: dict[str, str] = {
 """Other words for an emotion, as folder names of published face sets spell them."""
 
 
+_PLAIN = re.compile(r"\w[\w -]*")
+
+
 @dataclass(frozen=True)
 class Emotions:
     """An ordered set of emotion names; the position of a name is its label number."""
@@ -34,11 +38,18 @@ class Emotions:
     names: tuple[str, ...] = DEFAULT_NAMES
 
     def __post_init__(self) -> None:
+        usual = f"--emotions {','.join(DEFAULT_NAMES)}"
         if len(self.names) < 2 or len(set(self.names)) != len(self.names):
             raise DataError(
-                f"At least two different emotions are needed, not: {', '.join(self.names)}.",
-                hint="--emotions angry,disgust,happy,neutral,sad,surprise",
+                f"At least two different emotions are needed, not: {str(self) or 'none'}.",
+                hint=usual,
             )
+        for name in self.names:
+            if not _PLAIN.fullmatch(name):
+                raise DataError(
+                    f"{name!r} can't be an emotion's name: it names a folder and a column too.",
+                    hint=f"letters, digits, spaces, - and _ only: {usual}",
+                )
 
     @classmethod
     def parse(cls, text: str) -> Emotions:
@@ -54,8 +65,8 @@ class Emotions:
     def __str__(self) -> str:
         return ", ".join(self.names)
 
-    def find(self, word: object) -> str | None:
-        """The emotion that a name, an alias or a label number stands for, or None."""
+    def find_name(self, word: object) -> str | None:
+        """The emotion that a name or an alias stands for, or None; for folder and file names."""
         text = str(word).strip().lower()
         if text in self.names:
             return text
@@ -65,13 +76,25 @@ class Emotions:
         for name in self.names:
             if name in ALIASES and ALIASES[name] in (text, ALIASES.get(text)):
                 return name
+        return None
+
+    def find(self, word: object) -> str | None:
+        """The emotion that a name, an alias or a label number stands for; for tables of labels."""
+        found = self.find_name(word)
+        if found is not None:
+            return found
         try:
-            number = float(text)
+            number = float(str(word))
         except ValueError:
             return None
         if number.is_integer() and 0 <= number < len(self.names):
             return self.names[int(number)]
         return None
+
+    def with_others(self) -> Emotions:
+        """This set with the other well-known emotions behind it, to read data that have more."""
+        others = [n for n in (*DEFAULT_NAMES, *ALIASES.values()) if self.find_name(n) is None]
+        return Emotions((*self.names, *dict.fromkeys(others)))
 
     def number(self, name: str) -> int:
         """The label number of an emotion's name."""
@@ -83,16 +106,22 @@ class Emotions:
         close = difflib.get_close_matches(word.strip().lower(), known, n=1)
         return close[0] if close else None
 
-    def check(self, words: Iterable[object], where: str) -> None:
-        """Raise `DataError` when a word stands for no emotion of this set."""
-        unknown = sorted({str(word).strip() for word in words if self.find(word) is None})
+    def check(self, words: Iterable[object], where: str, *, numbers: bool = True) -> None:
+        """Raise `DataError` when a word stands for no emotion of this set.
+
+        Args:
+            where: what the words are, for the message. numbers: whether label numbers count.
+        """
+        find = self.find if numbers else self.find_name
+        unknown = sorted({str(word).strip() for word in words if find(word) is None})
         if not unknown:
             return
         listed = ", ".join(f"'{word}'" for word in unknown[:5])
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         near = self.nearest(unknown[0])
+        new = unknown[0].lower() if _PLAIN.fullmatch(unknown[0].lower()) else "other"
         raise DataError(
             f"{where}: {listed}{more} is no emotion of this study; known are {self}.",
             hint=(f"rename '{unknown[0]}' to '{near}'" if near else "rename or move it")
-            + f", or name your own set: --emotions {','.join([*self.names, 'other'])}",
+            + f", or name your own set: --emotions {','.join([*self.names, new])}",
         )

@@ -145,10 +145,26 @@ def _recorded_hashes(sidecar: Path) -> dict[str, list[str]]:
         facts = read_json(sidecar)
     except DataError:
         return {}
+    if not is_ours(facts):
+        return {}
     hashes = {str(name): [str(sha)] for name, sha in facts.get("files", {}).items()}
     for name, sha in facts.get("replaces", {}).items():
         hashes.setdefault(str(name), []).append(str(sha))
     return hashes
+
+
+def is_ours(facts: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is one of `aufer`'s: it has a schema of ours."""
+    return str(facts.get("schema", "")).startswith("aufer/") and isinstance(
+        facts.get("files"), dict
+    )
+
+
+def _holds_ours(sidecar: Path) -> bool:
+    try:
+        return is_ours(read_json(sidecar))
+    except DataError:
+        return False
 
 
 def is_edited(path: Path, sidecar: Path) -> bool:
@@ -158,7 +174,7 @@ def is_edited(path: Path, sidecar: Path) -> bool:
     return sha256_of(path) not in _recorded_hashes(sidecar).get(_name_beside(path, sidecar), [])
 
 
-def check_replaceable(paths: Mapping[Path, Path], *, force: bool, command: str) -> None:
+def check_replaceable(paths: Mapping[Path, Path], *, force: bool, command: str = "") -> None:
     """Raise when a derived file was edited by a person (or is not ours at all).
 
     Args:
@@ -166,13 +182,17 @@ def check_replaceable(paths: Mapping[Path, Path], *, force: bool, command: str) 
         force: replace it all the same.
         command: what to type to replace it, for the hint.
     """
+    hint = f"to replace it: {command} --force" if command else "to replace it, add: --force"
+    for sidecar in set(paths.values()):
+        if sidecar.exists() and not force and not (sidecar.is_file() and _holds_ours(sidecar)):
+            raise AuferError(f"{sidecar} is not one of `aufer`'s files; it is kept.", hint=hint)
     for path, sidecar in paths.items():
         if path.is_dir():
             raise AuferError(f"{path} is a folder; a file is to be written there.")
         if not force and is_edited(path, sidecar):
             raise AuferError(
                 f"{path} was edited, or not made by `aufer`; it is kept.",
-                hint=f"to replace it: {command} --force",
+                hint=hint,
             )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
+from itertools import combinations
 from typing import Any
 
 from aufer import __version__
@@ -46,7 +48,8 @@ class Extractor:
     def from_facts(cls, facts: dict[str, Any] | None) -> Extractor:
         """Read the description from a sidecar's JSON; fields of a later version are passed over."""
         known = {field.name for field in fields(cls)}
-        return cls(**{k: str(v) for k, v in (facts or {}).items() if k in known})
+        given = facts if isinstance(facts, dict) else {}
+        return cls(**{k: str(v) for k, v in given.items() if k in known})
 
     def facts(self) -> dict[str, str]:
         """The description as plain JSON."""
@@ -68,7 +71,7 @@ def compare_extractors(model: Extractor, data: Extractor) -> list[str]:
     measures = (model.measure, data.measure)
     if MEASURE_UNKNOWN in measures:
         if measures[0] == measures[1]:
-            return []
+            return ["how they were measured is unknown for both"]
         known = next(measure for measure in measures if measure != MEASURE_UNKNOWN)
         return [f"one side was measured by {known}, the other's origin is unknown"]
     if measures[0] != measures[1]:
@@ -89,6 +92,28 @@ def compare_extractors(model: Extractor, data: Extractor) -> list[str]:
         if ours and theirs and ours != theirs:
             warnings.append(f"another {word}: {ours} and {theirs}")
     return warnings
+
+
+def join_extractors(extractors: Sequence[Extractor]) -> tuple[Extractor, list[str]]:
+    """The description of data that were put together, and warnings about their differences.
+
+    Raises:
+        DataError: they are different measures.
+    """
+    distinct = list(dict.fromkeys(extractors))
+    warnings: list[str] = []
+    for one, other in combinations(distinct, 2):
+        warnings += compare_extractors(one, other)
+    joined = {
+        field.name: " + ".join(dict.fromkeys(getattr(e, field.name) or "?" for e in distinct))
+        for field in fields(Extractor)
+        if any(getattr(e, field.name) for e in distinct)
+    }
+    if len(distinct) > 1:
+        measures = {e.measure for e in distinct}
+        joined["measure"] = measures.pop() if len(measures) == 1 else MEASURE_UNKNOWN
+        return Extractor(**joined), list(dict.fromkeys(warnings))
+    return distinct[0], []
 
 
 def now() -> str:

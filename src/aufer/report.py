@@ -9,8 +9,15 @@ import numpy as np
 import pandas as pd
 
 from aufer.action_units import AU_NAMES, INTENSITY_COLUMNS
-from aufer.files import check_folder_replaceable, hash_files, replacing_folder, to_json
+from aufer.files import (
+    check_folder_replaceable,
+    hash_files,
+    read_json,
+    replacing_folder,
+    to_json,
+)
 from aufer.metrics import percent, with_interval
+from aufer.model import Model
 
 SCHEMA = "aufer/report/1"
 HTML_NAME = "report.html"
@@ -56,6 +63,32 @@ def check_report_folder(folder: Path, *, force: bool) -> None:
     check_folder_replaceable(folder, "report", FACTS_NAME, SCHEMA, force=force)
 
 
+def report_folder(reports: Path, model: Model, testset: Path) -> Path:
+    """Where the report of a model on a test set goes: that of the same two before, or a new one."""
+    model_path, testset_path = model.path.resolve(), testset.resolve()
+    model_name = model_path.stem if model_path.is_file() else model_path.name
+    testset_name = testset_path.stem if testset_path.is_file() else testset_path.name
+    first = reports / f"{model_name}-on-{testset_name}"
+    folder, number = first, 1
+    while (folder / FACTS_NAME).is_file():
+        facts = read_json(folder / FACTS_NAME)
+        of_model = Path(facts.get("model", {}).get("path", "")).resolve()
+        of_testset = Path(facts.get("testset", {}).get("source", "")).resolve()
+        if (of_model, of_testset) == (model_path, testset_path):
+            break
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
+    return folder
+
+
+def shown_figures(facts: dict[str, Any]) -> dict[str, Any]:
+    """The figures to lead with: of the faces that the model did not see in training, if any."""
+    figures = facts["figures"]
+    unseen = figures.get("unseen")
+    leading: dict[str, Any] = unseen if unseen and unseen["n_answered"] else figures["all"]
+    return leading
+
+
 def render(facts: dict[str, Any], predictions: pd.DataFrame, intensities: np.ndarray) -> str:
     """The page as HTML; every picture is inside."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -63,7 +96,7 @@ def render(facts: dict[str, Any], predictions: pd.DataFrame, intensities: np.nda
     from aufer.plots import as_data_uri, as_svg, draw_au_profile, draw_confusion, draw_recall
 
     names = facts["emotions"]
-    shown = facts["figures"].get("unseen") or facts["figures"]["all"]
+    shown = shown_figures(facts)
     answered = predictions["predicted"].to_numpy() != ""
     pictures = {
         "confusion": draw_confusion(shown["confusion"], names),
@@ -86,6 +119,7 @@ def render(facts: dict[str, Any], predictions: pd.DataFrame, intensities: np.nda
     return environment.get_template("report.html").render(
         facts=facts,
         shown=shown,
+        shown_is_unseen=shown is not facts["figures"]["all"],
         names=names,
         pictures={name: as_data_uri(as_svg(figure)) for name, figure in pictures.items()},
         mistakes=_worst_mistakes(predictions, intensities, names),
@@ -134,11 +168,13 @@ def summarise(facts: dict[str, Any]) -> str:
         f"correctly; it could answer {percent(figures['coverage']['value'])} of the "
         f"{figures['n_images']} images."
     )
-    seen = facts["seen_in_training"]
-    if seen["n"]:
-        unseen = facts["figures"]["unseen"]
-        text += (
-            f" {seen['n']} test images were training images too; without them it is "
-            f"{with_interval(unseen['accuracy'])}."
-        )
-    return text
+    n_seen = facts["seen_in_training"]["n"]
+    if not n_seen:
+        return text
+    shown = shown_figures(facts)
+    if shown is figures:
+        return f"{text} All of them were training faces too: this says nothing about new faces."
+    return (
+        f"{text} Of the test images {n_seen} were training images too; without them it is "
+        f"{with_interval(shown['accuracy'])}."
+    )

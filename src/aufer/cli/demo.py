@@ -58,7 +58,8 @@ def command(folder: Path) -> None:
         for step in STEPS:
             say()
             say(f"$ aufer {shlex.join(step)}")
-            arguments = [*step, *(["--force"] if step[0] == "evaluate" else [])]
+            levels = click.get_current_context().meta["aufer.talk"]
+            arguments = [*step, *["-q"] * levels["quiet"], *["-v"] * levels["verbose"]]
             code = cli.main(arguments, prog_name="aufer", standalone_mode=False)
             if isinstance(code, int) and code:
                 click.get_current_context().exit(code)

@@ -22,7 +22,7 @@ from aufer.cli.options import (
     talk_options,
 )
 from aufer.emotions import Emotions
-from aufer.errors import EXIT_SOME_FAILED
+from aufer.errors import EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from aufer.openface.engine import Engine
@@ -85,10 +85,20 @@ def command(
     from aufer.files import to_json
     from aufer.metrics import percent, with_interval
     from aufer.openface.faces import read_faces
-    from aufer.report import check_report_folder, summarise, write_report
+    from aufer.report import (
+        check_report_folder,
+        report_folder,
+        shown_figures,
+        summarise,
+        write_report,
+    )
 
     opened = open_model(model, emotions=emotions)
-    folder = out or Path("reports") / f"{Path(opened.name).stem}-on-{testset.stem}"
+    if labels is not None and not testset.is_dir():
+        raise UsageError(
+            "--labels goes with a folder of images.", hint=f"put the emotions into {testset} itself"
+        )
+    folder = out or report_folder(Path("reports"), opened, testset)
     check_report_folder(folder, force=force)
     table = read_faces(
         testset,
@@ -105,7 +115,7 @@ def command(
     page = write_report(folder, facts, evaluation.predictions, evaluation.intensities, force=force)
     if as_json:
         print_data(to_json(facts).rstrip())
-    figures = facts["figures"].get("unseen") or facts["figures"]["all"]
+    figures = shown_figures(facts)
     import pandas as pd
 
     say_table(
@@ -121,7 +131,7 @@ def command(
             for row in figures["per_emotion"]
         )
     )
-    if facts["seen_in_training"]["n"]:
+    if figures is not facts["figures"]["all"]:
         say("The table is of the faces that were not in training.")
     say(
         f"accuracy {with_interval(figures['accuracy'])}, macro-F1 {figures['macro_f1'] or 0:.3f}; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -74,7 +76,8 @@ def command(
     (default: data/images) -> data/aus.csv.
 
     Every image gets a row and a status: ok, no_face, many_faces, too_small, unreadable, crashed.
-    OpenFace's own files are kept in openface/ beside the table.
+    OpenFace's own files are kept beside the table, in openface/ for aus.csv and in NAME.openface/
+    for any other NAME.csv.
     """
     from aufer.au_table import FAILED_STATUSES
     from aufer.cli.talk import print_data, progress, say, warn
@@ -93,17 +96,18 @@ def command(
             labelled=not no_labels,
             faces=faces,
             keep=[word.strip() for word in keep.split(",") if word.strip()],
-            openface_folder=out.parent / "openface",
             force=force,
+            command=shlex.join(["aufer", *sys.argv[1:]]),
             progress=progress,
         )
     _say_counts(table.frame)
     n_failed = int(table.frame["status"].isin(FAILED_STATUSES).sum())
     n_ok = table.counts().get("ok", 0)
-    say(f"{n_ok} of {len(table)} images are measured; next: aufer build-dataset")
+    source = "" if out == Path("data/aus.csv") else f" {shlex.quote(str(out))}"
+    say(f"Images measured: {n_ok} of {len(table)}; next: aufer build-dataset{source}")
     print_data(to_json(read_json(out.with_suffix(".json"))).rstrip() if as_json else str(out))
     if n_failed:
-        warn(f"{n_failed} images were unreadable or crashed OpenFace; the column reason says why.")
+        warn(f"unreadable, or crashed OpenFace: {n_failed}; the table's column reason says why")
         if not keep_going:
             ctx.exit(EXIT_SOME_FAILED)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 from pathlib import Path
 
 import click
@@ -31,6 +34,11 @@ def command(folder: Path, emotions: Emotions) -> None:
     for path in made.kept:
         if path.is_file():
             say(f"  kept  {path}")
-    inside = "" if folder == Path() else f"cd {folder}, "
+    inside = "" if folder == Path() else f"cd {_quoted(folder)}, "
     say(f"Next: {inside}put photos into data/images/<emotion>/, then: aufer extract")
     print_data(str(made.folder))
+
+
+def _quoted(folder: Path) -> str:
+    """A path as it is to be typed into this system's shell."""
+    return subprocess.list2cmdline([folder]) if os.name == "nt" else shlex.quote(str(folder))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
@@ -69,7 +71,8 @@ class Commands(click.Group):
             hint = f"did you mean '{close[0]}'? " if close else ""
             ctx.fail(f"There is no command '{name}'; {hint}`aufer --help` lists them.")
         found, command, rest = super().resolve_command(ctx, args)
-        if command is not None and found is not None:
+        wants_help = any(word in ("-h", "--help") for word in rest)
+        if command is not None and found is not None and not wants_help:
             from aufer.cli.settings import defaults_for
 
             ctx.default_map = {found: defaults_for(found, lambda: self.all_commands(ctx))}
@@ -95,6 +98,7 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 environment, 4 bad data,
     5 done but some images failed, 130 interrupted. A genuine bug keeps its traceback."""
+    _set_up_process()
     try:
         code: Any = cli.main(args, prog_name="aufer", standalone_mode=False)
         sys.stdout.flush()
@@ -121,6 +125,17 @@ def main(args: list[str] | None = None) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _set_up_process() -> None:
+    """Results in UTF-8 whatever the system's encoding; a polite kill ends like Ctrl-C."""
+    for stream, encoding in ((sys.stdout, "utf-8"), (sys.stderr, None)):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
 def _say(message: str, hint: str | None, code: int) -> int:
     click.echo(f"error: {message}", err=True)
     if hint:
@@ -141,6 +156,8 @@ def _say_os_error(error: OSError) -> int | None:
             "check the owner of the folder, or choose another with --out",
             1,
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return _say(f"The name is too long{where[:80]}.", "choose a shorter one", 2)
     if isinstance(error, (NotADirectoryError, FileExistsError, IsADirectoryError)):
         return _say(
             f"A file stands where a folder is needed, or the reverse{where}; nothing was replaced.",

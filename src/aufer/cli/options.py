@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,6 +37,19 @@ class EmotionsType(click.ParamType):
             return Emotions.parse(text)
         except DataError as error:
             raise UsageError(error.message, error.hint) from error
+
+
+class Share(click.FloatRange):
+    """A number in a range; "nan" is none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; a usage error where it is outside, or no number."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail("nan is no number.", param, ctx)
+        return number
 
 
 def emotions_option(default: bool = True) -> Callable[[F], F]:
@@ -71,7 +85,11 @@ def model_option(help_text: str = "") -> Callable[[F], F]:
 
 
 seed_option = click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all chance."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of all chance.",
 )
 force_option = click.option(
     "--force", is_flag=True, help="Replace files that a person edited or made."
@@ -82,7 +100,7 @@ keep_going_option = click.option(
 )
 min_confidence_option = click.option(
     "--min-confidence",
-    type=click.FloatRange(0, 1),
+    type=Share(0, 1),
     default=0.7,
     show_default=True,
     help="Faces that OpenFace fitted with less confidence are left out.",

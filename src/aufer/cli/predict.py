@@ -10,6 +10,7 @@ import click
 
 from aufer.cli.options import (
     PATH,
+    Share,
     emotions_option,
     engine_options,
     faces_option,
@@ -40,7 +41,7 @@ Examples:
 @emotions_option(default=False)
 @click.option(
     "--min-confidence",
-    type=click.FloatRange(0, 1),
+    type=Share(0, 1),
     default=0.0,
     show_default=True,
     help="Faces that OpenFace fitted with less confidence get no label.",

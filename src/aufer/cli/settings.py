@@ -34,18 +34,22 @@ def read_settings(path: Path = Path(SETTINGS_NAME)) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
+        # Notepad puts a byte order mark in front
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{path} is not valid TOML: {error}.",
-            hint="settings look like this: min-confidence = 0.7, texts in quotes",
+            hint="it is UTF-8 text; settings look like this: min-confidence = 0.7, texts in quotes",
         ) from error
 
 
 def option_names(command: click.Command) -> dict[str, click.Option]:
-    """Settable options of a command by the name they have in aufer.toml (``min-confidence``)."""
-    return {
+    """Settable options of a command and its subcommands, by the name they have in aufer.toml."""
+    found: dict[str, click.Option] = {}
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            found |= option_names(inner)
+    return found | {
         _key(option): option
         for option in command.params
         if isinstance(option, click.Option) and option.expose_value
@@ -69,23 +73,44 @@ def defaults_for(name: str, commands: Callable[[], dict[str, click.Command]]) ->
     settings = read_settings()
     if not settings:
         return {}
-    options = {name: option_names(command) for name, command in commands().items()}
+    found = commands()
+    options = {each: option_names(command) for each, command in found.items()}
     check_settings(settings, options)
     known = options[name]
     merged = {key: value for key, value in settings.items() if not isinstance(value, dict)}
-    own = settings.get(name, {})
-    merged = {key: value for key, value in merged.items() if _dashed(key) in known} | own
-    defaults: dict[str, Any] = {}
-    for key, value in merged.items():
-        option = known[_dashed(key)]
-        if option.is_flag and not isinstance(value, bool):
-            raise UsageError(
-                f"{SETTINGS_NAME}: {key} must be true or false, not {value!r}.",
-                hint=f"write: {key} = true",
-            )
-        is_text = isinstance(value, list) and not option.multiple
-        defaults[str(option.name)] = ",".join(map(str, value)) if is_text else value
-    return defaults
+    merged = {key: value for key, value in merged.items() if _dashed(key) in known}
+    merged |= settings.get(name, {})
+    defaults = {
+        str(known[_dashed(key)].name): _as_default(key, value, known[_dashed(key)])
+        for key, value in merged.items()
+    }
+    command = found[name]
+    return (
+        dict.fromkeys(command.commands, defaults) if isinstance(command, click.Group) else defaults
+    )
+
+
+def _as_default(key: str, value: Any, option: click.Option) -> Any:
+    """The value of a setting as Click takes it; `UsageError` if it is of another type."""
+    if option.is_flag:
+        right, word, example = isinstance(value, bool), "true or false", "true"
+    elif isinstance(option.type, click.types.IntParamType):
+        right = isinstance(value, int) and not isinstance(value, bool)
+        word, example = "a whole number", "3"
+    elif isinstance(option.type, click.types.FloatParamType):
+        right = isinstance(value, (int, float)) and not isinstance(value, bool)
+        word, example = "a number", "0.5"
+    elif isinstance(value, list):
+        right, word, example = all(isinstance(v, str) for v in value), "texts", '["a", "b"]'
+        value = ",".join(map(str, value))
+    else:
+        right, word, example = isinstance(value, str), "a text", '"…"'
+    if not right:
+        raise UsageError(
+            f"{SETTINGS_NAME}: {key} must be {word}, not {value!r}.",
+            hint=f"write: {key} = {example}",
+        )
+    return value
 
 
 def check_settings(
@@ -94,6 +119,11 @@ def check_settings(
     """Refuse keys and sections that mean nothing, with the nearest one that does."""
     everywhere = set().union(*options.values())
     for key, value in settings.items():
+        if key in options and not isinstance(value, dict):
+            raise UsageError(
+                f"{SETTINGS_NAME}: {key} is a command, and its settings go into a section.",
+                hint=f"write: [{key}], and the settings below it",
+            )
         if isinstance(value, dict):
             if key not in options:
                 raise _unknown(f"section [{key}]", key, options)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -104,36 +108,59 @@ def command(
     from aufer.metrics import with_interval
     from aufer.train import train
 
-    bundle = train(
-        dataset,
-        recipe=recipe,
-        kind=kind,
-        emotions=emotions,
-        out=out,
-        name=name,
-        seed=seed,
-        epochs=epochs,
-        patience=patience,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        test_size=test_size,
-        validation_size=validation_size,
-        checkpoint_format=checkpoint_format,
-        on_epoch=say_epoch,
-        force=force,
-        command=_as_typed(),
-    )
+    with epoch_talk() as on_epoch:
+        bundle = train(
+            dataset,
+            recipe=recipe,
+            kind=kind,
+            emotions=emotions,
+            out=out,
+            name=name,
+            seed=seed,
+            epochs=epochs,
+            patience=patience,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            test_size=test_size,
+            validation_size=validation_size,
+            checkpoint_format=checkpoint_format,
+            on_epoch=on_epoch,
+            force=force,
+            command=_as_typed(),
+        )
     for line in summary(bundle.facts, with_interval):
         say(line)
     say(f"Model: {bundle.path} (model card: {bundle.path / 'README.md'})")
     print_data(to_json(bundle.facts).rstrip() if as_json else str(bundle.path))
 
 
-def say_epoch(epoch: int, values: dict[str, float]) -> None:
-    """One line of talk per epoch."""
-    from aufer.cli.talk import say
+@contextmanager
+def epoch_talk() -> Iterator[Callable[[int, dict[str, float]], None]]:
+    """A function to be told of each epoch: on a terminal it rewrites one line, which also names the
+    best epoch so far; elsewhere it says a line per epoch. Silent with ``-q``."""
+    from aufer.cli.talk import log, say
 
-    say(
+    if not sys.stderr.isatty() or log.getEffectiveLevel() > logging.INFO:
+        yield lambda epoch, values: say(describe_epoch(epoch, values))
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=None, bar_format="{desc}  [{elapsed}]", leave=False, dynamic_ncols=True) as bar:
+        best = (math.inf, 0)
+
+        def update(epoch: int, values: dict[str, float]) -> None:
+            nonlocal best
+            best = min(best, (values["val_loss"], epoch))
+            bar.set_description_str(
+                f"{describe_epoch(epoch, values)}  best {best[1]}: {best[0]:.4f}"
+            )
+
+        yield update
+
+
+def describe_epoch(epoch: int, values: dict[str, float]) -> str:
+    """Losses and accuracies of one epoch, of the training and the validation rows."""
+    return (
         f"epoch {epoch:3d}  loss {values['loss']:.4f}  accuracy {values['accuracy']:.3f}  "
         f"val_loss {values['val_loss']:.4f}  val_accuracy {values['val_accuracy']:.3f}  "
         f"{values['seconds']:.1f} s"

@@ -11,13 +11,11 @@ import numpy as np
 import pandas as pd
 
 from aufer.action_units import INTENSITY_COLUMNS
-from aufer.au_table import (
-    OK,
-    AuTable,
+from aufer.au_table import OK, AuTable, complete, is_au_table, read_au_table
+from aufer.csv_table import (
+    check_confidence,
     check_intensities,
-    complete,
-    is_au_table,
-    read_au_table,
+    check_not_video,
     read_csv,
     to_numbers,
 )
@@ -96,6 +94,7 @@ def _holds_openface_files(folder: Path, if_empty: bool) -> bool:
 def _read_csv_of_faces(path: Path, emotions: Emotions, *, faces: str, labelled: bool) -> AuTable:
     frame = read_csv(path)
     columns = list(frame.columns)
+    check_not_video(columns, str(path))
     if is_au_table(columns):
         table = read_au_table(path, emotions if labelled else None)
         if labelled and (table.frame["emotion"] == "").any():
@@ -148,6 +147,7 @@ def _from_rows(frame: pd.DataFrame, path: Path) -> AuTable:
     numbers["status"] = OK
     if "confidence" in frame:
         numbers["confidence"] = to_numbers(frame, ["confidence"], str(path))["confidence"]
+        check_confidence(numbers, str(path))
     return AuTable(complete(numbers))
 
 
@@ -155,11 +155,8 @@ def _from_dataset(path: Path, emotions: Emotions, *, labelled: bool) -> AuTable:
     if not labelled:
         frame = read_csv(path)
         return _from_rows(frame, path)
-    dataset = read_dataset(path)
-    # the file's own label numbers, told in the words of the emotions that are asked for
-    emotions.check(dataset.rows["emotion"].unique(), f"The emotions of {path}")
+    dataset = read_dataset(path, emotions)
     frame = pd.concat([dataset.rows, dataset.aus.reset_index(drop=True)], axis=1)
-    frame["emotion"] = [emotions.find(word) for word in frame["emotion"]]
     names = frame["image"].to_numpy(dtype=object)
     numbered = np.array([f"row {number}" for number in range(1, len(frame) + 1)], dtype=object)
     frame["image"] = np.where(names == "", numbered, names)

@@ -67,7 +67,8 @@ def read_openface_folder(
             "aufer extract IMAGES",
         )
     if labelled:
-        emotions.check({folder_word(stem) for stem in found}, f"The OpenFace files in {folder}")
+        words = {folder_word(stem) for stem in found}
+        emotions.check(words, f"The OpenFace files in {folder}", numbers=False)
     stems = list(found)
     names = [_image_name(stem, details) for stem, (_, details) in found.items()]
     with_csv = [number for number, stem in enumerate(stems) if found[stem][0] is not None]
@@ -84,7 +85,7 @@ def read_openface_folder(
     chosen.index = pd.Index([with_csv[file] for file in chosen.index])
     frame = chosen.reindex(range(len(stems)))
     frame["image"] = names
-    frame["emotion"] = [emotions.find(folder_word(s)) if labelled else "" for s in stems]
+    frame["emotion"] = [emotions.find_name(folder_word(s)) if labelled else "" for s in stems]
     frame["status"] = NO_FACE
     frame["reason"] = NO_FACE_REASON
     frame.loc[chosen.index, ["status", "reason"]] = [OK, ""]

@@ -22,6 +22,7 @@ from aufer.action_units import (
     clean_names,
 )
 from aufer.au_table import BOX_COLUMNS, POSE_COLUMNS
+from aufer.csv_table import VIDEO_COLUMNS
 
 DETAILS_SUFFIX = "_of_details.txt"
 """OpenFace writes ``<stem>_of_details.txt`` when it starts an image, with or without a face."""
@@ -31,7 +32,6 @@ FACES_POLICIES = ("largest", "best", "error")
 
 _LANDMARKS_X = tuple(f"x_{i}" for i in range(68))
 _LANDMARKS_Y = tuple(f"y_{i}" for i in range(68))
-_VIDEO_COLUMNS = {"frame", "timestamp", "success"}
 _BATCH_BYTES = 4_000_000
 """So much text is parsed in one go: memory stays flat, and the cost of a file constant."""
 
@@ -72,7 +72,7 @@ def _read_layout(header: bytes) -> _Layout:
     problem = ""
     if not set(positions) & {*INTENSITY_COLUMNS, "confidence"}:
         problem = "is no OpenFace CSV: it has no AU columns"
-    elif _VIDEO_COLUMNS & set(positions):
+    elif VIDEO_COLUMNS & set(positions):
         problem = (
             "is FeatureExtraction's (video), not FaceLandmarkImg's: its AUs are another measure"
         )
@@ -189,6 +189,11 @@ def _parse(
         name, value = INTENSITY_COLUMNS[column], intensities[row, column]
         text = "no number" if np.isnan(value) else f"{value:g}, outside 0-5"
         problems.setdefault(int(files[row]), f"{name} is {text}")
+    confidence = frame["confidence"].to_numpy()
+    with np.errstate(invalid="ignore"):
+        doubtful = np.flatnonzero(~((confidence >= 0) & (confidence <= 1)))
+    for row in doubtful.tolist():
+        problems.setdefault(int(files[row]), f"confidence is {confidence[row]:g}, not from 0 to 1")
     measures = [name for name in _MEASURES if name in layout.positions]
     result = frame.loc[:, measures].copy()
     # the parser's last digit may be off; OpenFace writes these with two decimals

@@ -1,0 +1,149 @@
+"""CSV tables that people bring: read with clean names, and checked before anything uses them."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from aufer.action_units import INTENSITY_COLUMNS, INTENSITY_RANGE, clean_names
+from aufer.errors import DataError, UsageError
+
+TEXT_COLUMNS = ("image", "sha256", "duplicate_of", "emotion", "group", "status", "reason")
+"""Kept as they are written: a group "NA" or "007" is a text."""
+
+VIDEO_COLUMNS = frozenset({"frame", "timestamp", "success"})
+"""FeatureExtraction writes these, FaceLandmarkImg does not."""
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read any CSV with clean column names; texts such as image and group are kept as written.
+
+    Raises:
+        UsageError: there is no such file. DataError: it is empty, cut, or no CSV.
+    """
+    if not path.is_file():
+        raise UsageError(f"The file {path} does not exist.", hint="check the path")
+    header = _check_whole(path)
+    texts = [name for name in header if clean_names([name])[0] in TEXT_COLUMNS]
+    gaps = {name: ["", "NA", "NaN", "nan", "-nan", "NULL"] for name in header if name not in texts}
+    try:
+        frame = pd.read_csv(
+            path,
+            low_memory=False,
+            dtype=dict.fromkeys(texts, str),
+            keep_default_na=False,
+            na_values=gaps,
+        )
+    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        raise DataError(f"{path} is not a whole CSV table: {str(error).strip()}.") from error
+    for name in texts:
+        frame[name] = frame[name].str.strip()
+    frame.columns = pd.Index(clean_names(frame.columns))
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise DataError(
+            f"{path}: its rows have more values than its header has names.",
+            hint="save it again as plain CSV, without an index",
+        )
+    wanted = (*TEXT_COLUMNS, *INTENSITY_COLUMNS, "confidence")
+    names = clean_names(header)
+    repeated = [name for name in names if name in wanted and names.count(name) > 1]
+    if repeated:
+        raise DataError(f"{path} has the column {repeated[0]} more than once.")
+    return frame
+
+
+def _check_whole(path: Path) -> list[str]:
+    """The names in a CSV's header; `DataError` if the file is empty, cut, or not by commas."""
+    with path.open("rb") as file:
+        header = file.readline()
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 65536))
+        last = file.read()
+    if not header:
+        raise DataError(f"{path} is empty (0 bytes): was the disk full when it was written?")
+    text = header.decode("utf-8", errors="replace").rstrip("\r\n")
+    if "," not in text and (";" in text or "\t" in text):
+        raise DataError(
+            f"{path} is separated by semicolons or tabs, not by commas.",
+            hint="save it as CSV with commas, and with decimal points",
+        )
+    if not last.endswith((b"\n", b"\r")):
+        row = last.rpartition(b"\n")[2]
+        if b'"' not in row and row.count(b",") < header.count(b","):
+            raise DataError(
+                f"{path} is cut: its last row is shorter than its header.",
+                hint="make or copy the file again",
+            )
+    return next(csv.reader([text]), [])
+
+
+def to_numbers(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
+    """The named columns as float64; `DataError` names the first text among them."""
+    result = {}
+    for name in columns:
+        values = frame[name]
+        if pd.api.types.is_numeric_dtype(values):
+            result[name] = values.astype(np.float64)
+            continue
+        numbers = pd.to_numeric(values, errors="coerce")
+        given = values.notna() & (values.astype(str).str.strip() != "")
+        wrong = np.flatnonzero((numbers.isna() & given).to_numpy())
+        if len(wrong):
+            text = str(values.iloc[wrong[0]])[:30]
+            raise DataError(
+                f"{where}: {name} in data row {int(wrong[0]) + 1} is {text!r}, not a number.",
+                hint="use a decimal point, and no text, in the AU columns",
+            )
+        result[name] = numbers.astype(np.float64)
+    return pd.DataFrame(result, index=frame.index)
+
+
+def check_intensities(frame: pd.DataFrame, where: str) -> None:
+    """Raise `DataError` naming the first row with an AU that is no number within 0-5.
+
+    Args:
+        frame: has the 17 intensity columns as numbers; every row is expected to be measured.
+        where: the file, for the message.
+    """
+    values = frame.loc[:, list(INTENSITY_COLUMNS)].to_numpy(dtype=np.float64)
+    low, high = INTENSITY_RANGE
+    bad = ~((values >= low) & (values <= high))
+    if not bad.any():
+        return
+    row, column = (int(i) for i in np.argwhere(bad)[0])
+    value = values[row, column]
+    what = "is empty or no number" if np.isnan(value) else f"is {value:g}, outside 0-5"
+    others = int(bad.any(axis=1).sum()) - 1
+    more = f" ({others} more rows have such values)" if others else ""
+    raise DataError(
+        f"{where}: {INTENSITY_COLUMNS[column]} in data row {row + 1} {what}{more}.",
+        hint="AU_r intensities are OpenFace's numbers from 0 to 5; correct or remove the row",
+    )
+
+
+def check_confidence(frame: pd.DataFrame, where: str) -> None:
+    """Raise `DataError` when the column confidence, if there is one, goes beyond 0-1."""
+    if "confidence" not in frame:
+        return
+    bad = np.flatnonzero(((frame["confidence"] < 0) | (frame["confidence"] > 1)).to_numpy())
+    if len(bad):
+        value = frame["confidence"].iloc[bad[0]]
+        raise DataError(
+            f"{where}: confidence in data row {int(bad[0]) + 1} is {value:g}, outside 0-1."
+        )
+
+
+def check_not_video(columns: Sequence[str], where: str) -> None:
+    """Raise `DataError` for the columns of FeatureExtraction: a video's AUs are another measure."""
+    if len(VIDEO_COLUMNS & set(columns)) > 1:
+        raise DataError(
+            f"{where} is FeatureExtraction's (video), not FaceLandmarkImg's: its AUs are adapted "
+            "to the person over the video, which makes them another measure.",
+            hint="measure single pictures: aufer extract; or, if it was run with -au_static, "
+            "remove the columns frame, timestamp and success",
+        )
