@@ -40,7 +40,9 @@ class EngineCase:
 
 @pytest.fixture
 def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What aufer remembers of its user goes into the test's folder; no engine by environment."""
+    """The test works in its folder, and what aufer remembers of its user goes there; no engine by
+    environment."""
+    monkeypatch.chdir(tmp_path)
     for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path / ".state"))
     monkeypatch.delenv("AUFER_OPENFACE", raising=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,32 @@ def test_a_missing_package_is_not_ready(monkeypatch: pytest.MonkeyPatch, local_c
         doctor, "find_spec", lambda module: None if module == "pandas" else object()
     )
     assert not is_ready(check_all(**options))
+
+
+def test_docker_is_needed_for_its_engine_only(monkeypatch, local_case: EngineCase) -> None:
+    monkeypatch.setattr(
+        doctor, "find_spec", lambda module: None if module == "docker" else object()
+    )
+    monkeypatch.setitem(sys.modules, "docker", None)  # importing it fails
+    checks = check_all(openface=str(STAND_IN))
+    found = {check.name: check for check in checks}
+    assert not found["package docker"].ok
+    assert not found[DOCKER].ok
+    assert is_ready(checks)
+    assert not is_ready(check_all(openface="/absent/FaceLandmarkImg"))
+
+
+def test_whatever_is_imported_is_looked_for() -> None:
+    """Every package that aufer depends on, but for those that its command line itself needs."""
+    tomllib = pytest.importorskip("tomllib")
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[<>=;\s]", text)[0] for text in project["dependencies"]}
+    assert needed - {"click", "tomli"} == {package for package, _ in PACKAGES.values()}
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_no_hint_sends_back_to_doctor() -> None:
+    assert all("aufer doctor" not in check.hint for check in check_all())
 
 
 @pytest.mark.usefixtures("no_engine")

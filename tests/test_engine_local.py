@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -16,9 +19,11 @@ import pytest
 from aufer.errors import EnvironmentFailure
 from aufer.files import sha256_of
 from aufer.images import Image
+from aufer.openface.engine import this_host
 from aufer.openface.engine_local import _as_wsl_path, find_program
 from aufer.openface.engines import make_engine
 from aufer.openface.measure import measure
+from aufer.openface.running import scratch_folder
 from tests.docker_engine import STAND_IN
 from tests.stand_in.pictures import save_face
 
@@ -96,7 +101,7 @@ def test_nothing_on_the_search_path(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["exit 0"], "ended well but measured nothing"),
         (["echo error while loading shared libraries: libopencv >&2; exit 127"], "libopencv"),
-        (["exit 139"], "exit code 139 at each of the first 1 images"),
+        (["exit 139"], "no image, and ended at a.jpg with exit code 139"),
         (["kill -SEGV $$"], "exit code 139"),
         (["echo 'No images found in the directory: x'; exit 1"], "does not see the folder"),
         (["echo 'boost::filesystem::create: denied' >&2; exit 134"], "can't read or write"),
@@ -114,7 +119,7 @@ def test_an_engine_that_dies_at_every_picture_is_given_up(tmp_path: Path, script
     calls = tmp_path / "calls"
     program = script(f"echo >> {calls}; echo 'Starting tracking'; exit 139")
     pictures = [save_face(tmp_path / f"{seed}.jpg", seed=seed) for seed in range(40)]
-    with pytest.raises(EnvironmentFailure, match="first 20 images and measured none"):
+    with pytest.raises(EnvironmentFailure, match=r"10\.jpg and 17 more with exit code 139"):
         _measure(program, *pictures)
     assert len(calls.read_text().splitlines()) == 40  # one run and one try alone for each of 20
 
@@ -144,7 +149,8 @@ def test_output_that_is_no_utf8_is_read(tmp_path: Path, script) -> None:
     assert _measure(program, save_face(tmp_path / "a.jpg")).frame["status"].tolist() == ["ok"]
 
 
-def test_ctrl_c_ends_the_program_and_its_children(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_program_and_its_children(tmp_path: Path, name: str) -> None:
     import psutil
 
     save_face(tmp_path / "data/images/happy/a.jpg", sleep=60)
@@ -164,11 +170,11 @@ def test_ctrl_c_ends_the_program_and_its_children(tmp_path: Path) -> None:
             if any("sleep" in child.name() for child in children):
                 break
             time.sleep(0.05)
-        process.send_signal(2)
+        process.send_signal(getattr(signal, name))
         _, said = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode in (130, 143, 129)
     assert "Interrupted" in said
     assert len(children) >= 2  # the script and its sleep
     _, alive = psutil.wait_procs(children, timeout=10)
@@ -179,3 +185,92 @@ def test_ctrl_c_ends_the_program_and_its_children(tmp_path: Path) -> None:
 def test_windows_paths_for_wsl() -> None:
     assert _as_wsl_path("C:\\faces\\in") == "/mnt/c/faces/in"
     assert _as_wsl_path("/home/me") == "/home/me"
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    """kill -9 leaves the scratch folder with the pictures; a run that lives keeps its own."""
+    import psutil
+
+    images = tmp_path / "data/images"
+    slow = save_face(images / "happy/a.jpg", sleep=60)
+    command = [sys.executable, "-m", "aufer", "extract", "--engine", "local", "--openface"]
+    process = subprocess.Popen([*command, str(STAND_IN)], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    children: list[psutil.Process] = []
+    try:
+        for _ in range(600):
+            children = psutil.Process(process.pid).children(recursive=True)
+            if any("sleep" in child.name() for child in children):
+                break
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+        for child in children:
+            child.kill()
+    left = [path.name for path in (tmp_path / "data").glob(".aufer-*")]
+    assert left
+    assert all(name.startswith(f".aufer-{this_host()}-{process.pid}-") for name in left)
+    alive = tmp_path / f"data/.aufer-{this_host()}-{os.getppid()}-alive"
+    elsewhere = tmp_path / f"data/.aufer-another_host-{process.pid}-elsewhere"
+    alive.mkdir()
+    elsewhere.mkdir()
+    slow.unlink()
+    save_face(images / "happy/b.jpg")
+    subprocess.run([*command, str(STAND_IN)], cwd=tmp_path, check=True, capture_output=True)
+    assert set((tmp_path / "data").glob(".aufer-*")) == {alive, elsewhere}
+
+
+def test_an_interrupt_while_the_program_is_started_does_not_lose_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import Future
+
+    started: list[subprocess.Popen[bytes]] = []
+    really = subprocess.Popen
+
+    def interrupt(future, timeout=None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Future, "result", interrupt)
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *args, **kw: started.append(really(*args, **kw)) or started[0]
+    )
+    with pytest.raises(KeyboardInterrupt):
+        _measure(str(STAND_IN), save_face(tmp_path / "a.jpg", sleep=60))
+    assert started[0].poll() == -signal.SIGKILL
+    assert list(tmp_path.glob(".aufer-*")) == []
+
+
+def test_images_alone_are_staged_where_a_container_sees_them(tmp_path: Path, script) -> None:
+    """In the current folder, and in the system's place for temporary files if that can't be."""
+    program = script(f'echo "$2" >> {tmp_path}/told; exec {STAND_IN} "$@"')
+    picture = save_face(tmp_path / "a.jpg")
+    _measure(program, picture)
+    told = Path((tmp_path / "told").read_text().strip())
+    assert told.parent.parent == tmp_path
+    assert list(tmp_path.glob(".aufer-*")) == []
+
+
+def test_a_current_folder_that_cant_be_written_to(tmp_path: Path, monkeypatch) -> None:
+    really = tempfile.mkdtemp
+
+    def mkdtemp(prefix=None, dir=None, **options):
+        if Path(dir or "/") == Path():
+            raise PermissionError(13, "Permission denied")
+        return really(prefix=prefix, dir=dir, **options)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    with scratch_folder(None) as scratch:
+        assert scratch.parent == Path(tempfile.gettempdir())
+    assert not scratch.exists()
+    with pytest.raises(PermissionError), scratch_folder(Path()):
+        pytest.fail("it went on")
+
+
+def test_talk_names_the_image_and_not_its_copy(tmp_path: Path, caplog) -> None:
+    logging.getLogger("aufer").propagate = True
+    with caplog.at_level(logging.INFO, "aufer"):
+        pictures = [save_face(tmp_path / "p 1.jpg", seed=1), tmp_path / "p 2.jpg"]
+        save_face(pictures[1], seed=2, die=134)
+        _measure(str(STAND_IN), *pictures)
+    assert "trying p 2.jpg alone" in caplog.text

@@ -18,7 +18,8 @@ from aufer.errors import AuferError, EnvironmentFailure, UsageError
 from aufer.images import Image, find_images
 from aufer.openface.engine import landmark_model, split_arguments
 from aufer.openface.engines import ENGINES, make_engine
-from aufer.openface.measure import Measured, measure, measure_and_keep
+from aufer.openface.keeping import put_in_place
+from aufer.openface.measure import Measured, measure, measuring
 from tests.stand_in.pictures import save_broken, save_face
 
 if TYPE_CHECKING:
@@ -35,8 +36,13 @@ def folder(tmp_path: Path) -> Path:
 
 def run(case: EngineCase, folder: Path, **options) -> Measured:
     images = find_images(folder, Emotions())
-    with closing(case.make(options.pop("openface_args", ""))) as engine:
-        return measure_and_keep(images, engine, **options)
+    with (
+        closing(case.make(options.pop("openface_args", ""))) as engine,
+        measuring(images, engine, **options) as measured,
+    ):
+        if measured.kept:
+            put_in_place({options["openface_folder"]: measured.kept})
+        return measured
 
 
 def rows(measured: Measured) -> dict[str, pd.Series]:

@@ -19,7 +19,7 @@ from aufer.errors import AuferError, DataError, UsageError
 from aufer.extract import extract
 from aufer.images import find_images
 from aufer.openface.engines import make_engine
-from aufer.openface.measure import measure_and_keep
+from aufer.openface.measure import measuring
 from tests.require import require
 from tests.running import Ran, RunAufer
 from tests.stand_in.pictures import save_broken, save_face
@@ -90,7 +90,7 @@ def test_failed_images_show_in_the_exit_code(images: Path, tmp_path: Path, run) 
     save_broken(images / "happy/zero.jpg", "zero")
     save_face(images / "happy/dies.jpg", seed=9, die=134)
     ran = run().check(5)
-    assert "2 images were unreadable or crashed" in ran.err
+    assert "unreadable, or crashed OpenFace: 2" in ran.err
     assert ran.out.strip().endswith("aus.csv")
     run("--keep-going").check(0)
     assert table(tmp_path)["status"].value_counts().to_dict() == {
@@ -210,19 +210,140 @@ def test_an_edited_table_is_kept(images: Path, tmp_path: Path, run) -> None:
     run().check()
 
 
-def test_openface_files_of_somebody_else_are_kept(images: Path, tmp_path: Path, run) -> None:
-    own = tmp_path / "data/openface/happy/mine.csv"
-    own.parent.mkdir(parents=True)
+def state(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_of_somebody_else_is_never_replaced(images: Path, tmp_path: Path, run) -> None:
+    """A checkout of OpenFace, say."""
+    own = tmp_path / "openface/CMakeLists.txt"
+    own.parent.mkdir()
     own.write_text("years of work")
-    ran = run().check(1)
-    assert "happy/mine.csv" in ran.err
+    for words in ([], ["--force"]):
+        ran = run("--out", "aus.csv", *words).check(1)
+        assert "openface holds CMakeLists.txt and was not made by `aufer`" in ran.err
+        assert "--out" in ran.err
     assert own.read_text() == "years of work"
-    assert not (tmp_path / "data/aus.csv").exists()
-    run("--force").check()
-    assert not own.exists()
+    assert not (tmp_path / "aus.csv").exists()
+    (own.parent / "index.tsv").write_text("a\tb\n1\t2\n")  # another index.tsv is none of ours
+    run("--out", "aus.csv", "--force").check(1)
+    (tmp_path / "data/openface").mkdir()  # an empty folder holds nothing to lose
+    run().check()
+
+
+def test_something_else_in_our_folder_is_kept_unless_forced(
+    images: Path, tmp_path: Path, run
+) -> None:
+    run().check()
+    (tmp_path / "data/openface/.DS_Store").write_text("no work")
+    for name in ("happy/mine.csv", ".notes/todo.txt"):
+        own = tmp_path / "data/openface" / name
+        own.parent.mkdir(exist_ok=True)
+        own.write_text("years of work")
+        ran = run("--faces", "best").check(1)
+        assert name in ran.err
+        typed = "aufer extract --engine local --openface"
+        assert typed in ran.err
+        assert "--faces best --force" in ran.err  # all that was typed
+        assert own.read_text() == "years of work"
+        run("--force").check()
+        assert not own.exists()
     run("--keep", "annotated").check()  # what aufer wrote is replaced without more ado
     run("--openface-args", "-simalign").check()
     run().check()
+
+
+def test_a_linked_openface_folder_is_not_replaced(images: Path, tmp_path: Path, run) -> None:
+    run().check()
+    try:
+        (tmp_path / "data/openface").rename(tmp_path / "elsewhere")
+        (tmp_path / "data/openface").symlink_to(tmp_path / "elsewhere")
+    except OSError as error:
+        pytest.skip(f"no symbolic links here: {error}")
+    before = state(tmp_path)
+    ran = run("--force").check(1)
+    assert "is a link" in ran.err
+    assert state(tmp_path) == before
+    assert (tmp_path / "data/openface").is_symlink()
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
+        *("aus.csv", "aus.json", "images", "openface")
+    ]
+
+
+def test_each_table_has_openface_files_of_its_own(images: Path, tmp_path: Path, run) -> None:
+    run().check()
+    first = state(tmp_path / "data/openface")
+    save_face(tmp_path / "others/happy/z.jpg", seed=7)
+    ran = run("others", "--out", "data/other faces.csv").check()
+    assert "next: aufer build-dataset 'data/other faces.csv'" in ran.err
+    assert state(tmp_path / "data/openface") == first
+    assert (tmp_path / "data/other faces.openface/index.tsv").is_file()
+
+
+@pytest.mark.parametrize("out", ["t.json", "a" * 230 + ".csv", "a" * 300])
+def test_names_that_a_table_cant_have(images: Path, run, out: str) -> None:
+    ran = run("--out", out).check(2)
+    assert "hint: " in ran.err
+
+
+def test_a_folder_name_that_is_too_long(tmp_path: Path, run) -> None:
+    for words in (["a" * 300], [".", "--labels", "a" * 300]):
+        assert "can't be used" in run(*words).check(2).err
+
+
+@pytest.mark.parametrize("failing", ["aus.json", "aus.csv", "openface", "aus.landmarks.csv"])
+def test_a_failure_while_renaming_changes_nothing(
+    images: Path, tmp_path: Path, local_case: EngineCase, monkeypatch, failing: str
+) -> None:
+    out = tmp_path / "data/aus.csv"
+    options = {"engine": local_case.make(), "keep": ["landmarks"]}
+    extract(images, out, **options)
+    before = state(tmp_path / "data")
+    save_face(images / "happy/more.jpg", seed=8)
+    new = state(images)
+    really = os.replace
+
+    def replace(source, target) -> None:
+        if Path(target).name == failing and "kept.old" not in str(source):
+            monkeypatch.setattr(os, "replace", really)  # the way back is open
+            raise OSError(28, "No space left on device")
+        really(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(OSError, match="No space left"):
+        extract(images, out, **options)
+    assert state(tmp_path / "data") == {**before, **new}
+    extract(images, out, **options)
+    assert state(tmp_path / "data") != {**before, **new}
+
+
+def test_a_name_that_is_no_utf8(images: Path, tmp_path: Path, run) -> None:
+    odd = os.fsencode(images) + b"/happy/J\xf6rg.jpg"
+    try:
+        os.rename(save_face(images / "happy/joerg.jpg", seed=11), odd)
+    except OSError as error:
+        pytest.skip(f"the file system takes UTF-8 only: {error}")
+    run("--keep", "landmarks").check()
+    assert table(tmp_path).loc["happy/J\\xf6rg.jpg", "status"] == "ok"
+    assert "J\\xf6rg.jpg" in (tmp_path / "data/openface/index.tsv").read_text(encoding="utf-8")
+
+
+def test_an_edit_made_while_measuring_is_kept(
+    images: Path, tmp_path: Path, local_case: EngineCase, monkeypatch
+) -> None:
+    out = tmp_path / "data/aus.csv"
+    engine = local_case.make()
+    extract(images, out, engine=engine)
+    really_run = engine.run
+
+    def run_and_edit(*args, **options):
+        out.write_text("edited meanwhile")
+        return really_run(*args, **options)
+
+    monkeypatch.setattr(engine, "run", run_and_edit)
+    with pytest.raises(AuferError, match="was edited"):
+        extract(images, out, engine=engine)
+    assert out.read_text() == "edited meanwhile"
 
 
 def test_files_that_are_no_pictures_are_told_of(images: Path, run) -> None:
@@ -230,7 +351,7 @@ def test_files_that_are_no_pictures_are_told_of(images: Path, run) -> None:
     (images / "happy/photo.heic").write_bytes(b"x")
     (images / ".hidden").write_text("x")
     ran = run().check()
-    assert "2 files are passed over" in ran.err
+    assert "files passed over, as their endings are no picture's: 2" in ran.err
     assert ".heic (1)" in ran.err
 
 
@@ -256,17 +377,13 @@ def _leave_pages(folder: Path, n_pages: int) -> None:
 def test_a_disk_that_fills_up_keeps_what_was_there(images: Path, small_disk: Path, run) -> None:
     old = small_disk / "aus.csv"
     run("--out", str(old)).check()
-
-    def state() -> dict[str, bytes]:
-        return {str(path): path.read_bytes() for path in small_disk.rglob("*") if path.is_file()}
-
-    before = state()
+    before = state(small_disk)
     for seed in range(8):  # copies: links don't reach another file system
         save_face(images / f"happy/more{seed}.png", size=(400, 400), seed=100 + seed)
     ran = run("--out", str(old)).check(1)
     assert "No space left" in ran.err
     assert "hint: " in ran.err
-    assert state() == before
+    assert state(small_disk) == before
     _leave_pages(small_disk, 4)
     ran = run("--out", str(old)).check(1)
     assert "MB left" in ran.err  # seen before anything starts
@@ -278,27 +395,31 @@ def test_openfaces_silence_on_a_full_disk_is_heard(
     """Exit 0, no message, 0-byte files: what a full disk does to OpenFace."""
     found = find_images(images, Emotions())
     _leave_pages(small_disk, 10)  # 3 pictures, 5 folders and some of the files that OpenFace writes
-    with closing(case.make()) as engine, pytest.raises(AuferError, match="disk is full"):
-        measure_and_keep(found, engine, openface_folder=small_disk / "openface")
+    with (
+        closing(case.make()) as engine,
+        pytest.raises(AuferError, match="disk is full"),
+        measuring(found, engine, openface_folder=small_disk / "openface"),
+    ):
+        pytest.fail("it went on")
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]
 
 
 def test_from_python(images: Path, tmp_path: Path, local_case: EngineCase) -> None:
     engine = local_case.make()
-    measured = extract(images, tmp_path / "t.csv", engine=engine, openface_folder=None)
+    measured = extract(images, tmp_path / "t.csv", engine=engine, keep_openface_files=False)
     assert measured.counts() == {"ok": 3}
     assert measured.images_folder == images.as_posix()
-    assert not (tmp_path / "openface").exists()
+    assert not (tmp_path / "t.openface").exists()
     with pytest.raises(UsageError, match="--faces"):
         extract(images, tmp_path / "t.csv", engine=engine, faces="first")
     with pytest.raises(DataError):
         extract(tmp_path, tmp_path / "t.csv", engine=engine)
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "u.openface").write_text("x")
     with pytest.raises(AuferError, match="is a file"):
-        extract(images, tmp_path / "u.csv", engine=engine, openface_folder=tmp_path / "file")
+        extract(images, tmp_path / "u.csv", engine=engine)
 
 
 def test_a_place_that_cant_be_written_to(images: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(AuferError, match="can't be written to"):
-        extract(images, tmp_path / "t.csv", engine=make_engine("local"), openface_folder=None)
+        extract(images, tmp_path / "t.csv", engine=make_engine("local"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aufer.errors import EnvironmentFailure
-from aufer.openface.engine import DEFAULT_IMAGE
+from aufer.openface.engine import DEFAULT_IMAGE, SEE_DOCTOR
 
 PYTHONS = ((3, 10), (3, 13))
 """First and last version of Python that is tested."""
@@ -23,16 +23,22 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "numpy": ("numpy", "every command"),
     "pandas": ("pandas", "every command"),
     "PIL": ("pillow", "extract"),
+    "psutil": ("psutil", "extract, doctor"),
     "docker": ("docker", "extract --engine docker"),
+    "platformdirs": ("platformdirs", "extract --engine docker"),
     "tensorflow": ("tensorflow", "train"),
     "onnx": ("onnx", "train"),
     "onnxruntime": ("onnxruntime", "evaluate, predict"),
-    "sklearn": ("scikit-learn", "train"),
+    "sklearn": ("scikit-learn", "train, evaluate"),
+    "scipy": ("scipy", "train, evaluate"),
     "matplotlib": ("matplotlib", "train, evaluate"),
     "jinja2": ("jinja2", "evaluate"),
     "tqdm": ("tqdm", "extract"),
 }
 """Module -> its name for pip, and the commands that import it."""
+
+OF_DOCKER = {"docker", "platformdirs"}
+"""Modules that only the engine ``docker`` needs."""
 
 ENOUGH_DISK, ENOUGH_MEMORY = 2 << 30, 1 << 30
 """Bytes. A picture of 24 megapixels takes OpenFace 1 GB of memory."""
@@ -104,15 +110,16 @@ def _check_python() -> Check:
 
 def _check_packages() -> Iterator[Check]:
     for module, (package, needed_by) in PACKAGES.items():
+        required = module not in OF_DOCKER
         if find_spec(module) is None:
             hint = f"pip install {package}"
-            yield Check(f"package {package}", False, "missing", hint, needed_by, required=True)
+            yield Check(f"package {package}", False, "missing", hint, needed_by, required)
             continue
         try:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:  # another build of it, such as tensorflow-cpu
             version = "version unknown"
-        yield Check(f"package {package}", True, version, "", needed_by, required=True)
+        yield Check(f"package {package}", True, version, "", needed_by, required)
 
 
 def _check_docker(image: str) -> Iterator[Check]:
@@ -127,7 +134,7 @@ def _check_docker(image: str) -> Iterator[Check]:
             found = find_image(client, image)
         client.close()
     except EnvironmentFailure as failure:
-        yield Check(DOCKER, False, failure.message, failure.hint or "", by)
+        yield Check(DOCKER, False, failure.message, _hint_of(failure), by)
         yield Check(name, False, "not known: no engine", "start Docker first", by)
         return
     about = f"{version.get('Version', '?')} ({version.get('Os', '?')}/{version.get('Arch', '?')})"
@@ -146,7 +153,12 @@ def _check_local(openface: str | None) -> Check:
     try:
         return Check(LOCAL, True, " ".join(find_program(openface)), "", by)
     except EnvironmentFailure as failure:
-        return Check(LOCAL, False, failure.message, failure.hint or "", by)
+        return Check(LOCAL, False, failure.message, _hint_of(failure), by)
+
+
+def _hint_of(failure: EnvironmentFailure) -> str:
+    """Its hint, but for the words that lead to where we are."""
+    return (failure.hint or "").removesuffix(SEE_DOCTOR).rstrip("; ")
 
 
 def _check_disk(workspace: Path) -> Check:

@@ -15,10 +15,11 @@ from aufer.au_table import AuTable, write_au_table
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, UsageError
 from aufer.files import check_replaceable, write_with_sidecar
-from aufer.images import Image, find_images, is_image, walk_files
-from aufer.openface.keeping import check_openface_folder
-from aufer.openface.measure import KEEPABLE, measure_and_keep
+from aufer.images import Image, check_path, find_images, is_image, printable, walk_files
+from aufer.openface.keeping import check_openface_folder, openface_folder_of, put_in_place
+from aufer.openface.measure import KEEPABLE, measuring
 from aufer.openface.output import FACES_POLICIES
+from aufer.openface.running import scratch_folder
 from aufer.progress import Progress, no_progress
 from aufer.provenance import made_by
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("aufer")
 
 LANDMARKS_SCHEMA = "aufer/landmarks/1"
+
+LONGEST_NAME = 200
+"""Bytes of a table's file name: most systems allow 255, and temporary names are longer."""
 
 SPACE_PER_IMAGE = 16 << 10
 """Bytes on disk: OpenFace's two small files, the table's row, a link in a folder."""
@@ -45,8 +49,9 @@ def extract(
     labelled: bool = True,
     faces: str = "largest",
     keep: Collection[str] = (),
-    openface_folder: Path | None = Path("data/openface"),
+    keep_openface_files: bool = True,
     force: bool = False,
+    command: str = "aufer extract",
     progress: Progress = no_progress,
 ) -> AuTable:
     """Measure the AUs of all images of a folder and write them as an AU table.
@@ -61,47 +66,72 @@ def extract(
         faces: which face of several: ``largest``, ``best`` (most confident) or ``error``.
         keep: ``annotated`` keeps OpenFace's pictures with the landmarks drawn in, ``landmarks``
             writes the 68 points of each face taken to ``<out>.landmarks.csv``.
-        openface_folder: where OpenFace's own files end up; None doesn't keep them.
+        keep_openface_files: OpenFace's own files are kept beside the table, in ``openface`` for a
+            table ``aus.csv`` and in ``<name>.openface`` for any other.
         force: replace files that a person edited or made.
+        command: what was typed, for hints.
 
     Returns:
         the table: one row per image, whatever became of it.
 
     Raises:
         UsageError: no such folder. DataError: no image, or labels that don't fit.
-        EnvironmentFailure: the engine can't be used. AuferError: an output is to be kept, the disk
-        is full. What was there before is then as it was.
+        EnvironmentFailure: the engine can't be used. AuferError: an output is to be kept, a folder
+            can't be read, the disk is full. What was there before is then as it was.
     """
     emotions = emotions or Emotions()
-    _check_choices(faces, keep)
+    _check_choices(faces, keep, out)
     images = find_images(images_folder, emotions, labels=labels, labelled=labelled)
     landmarks_file = out.with_name(f"{out.stem}.landmarks.csv")
     outputs = [out, *([landmarks_file] if "landmarks" in keep else [])]
     sidecars = {path: path.with_suffix(".json") for path in outputs}
-    check_replaceable(sidecars, force=force, command="aufer extract")
-    if openface_folder is not None:
-        check_openface_folder(openface_folder, force=force)
-    for folder in {out.parent, *([openface_folder.parent] if openface_folder else [])}:
-        _check_room(folder, len(images))
-    engine.check()
+    openface_folder = openface_folder_of(out) if keep_openface_files else None
 
+    def check_outputs() -> None:
+        check_replaceable(sidecars, force=force, command=command)
+        if openface_folder is not None:
+            check_openface_folder(openface_folder, force=force, command=command)
+
+    check_outputs()
+    _check_room(out.parent, len(images))
+    engine.check()
     _warn_of_gaps(images, emotions, images_folder, labelled=labelled, by_folder=labels is None)
-    measured = measure_and_keep(
-        images,
-        engine,
-        faces=faces,
-        keep=keep,
-        openface_folder=openface_folder,
-        progress=progress,
-    )
-    table = replace(measured.table, images_folder=images_folder.as_posix())
-    if measured.landmarks is not None:
-        _write_landmarks(measured.landmarks, table, landmarks_file)
-    write_au_table(table, out, force=force, command="aufer extract")
+    with (
+        scratch_folder(out.parent) as scratch,
+        measuring(
+            images,
+            engine,
+            faces=faces,
+            keep=keep,
+            openface_folder=openface_folder,
+            progress=progress,
+        ) as measured,
+    ):
+        table = replace(measured.table, images_folder=printable(images_folder.as_posix()))
+        for sidecar in sidecars.values():  # they tell the new ones what they replace
+            if sidecar.exists():
+                shutil.copyfile(sidecar, scratch / sidecar.name)
+        if measured.landmarks is not None:
+            _write_landmarks(measured.landmarks, table, scratch / landmarks_file.name)
+        write_au_table(table, scratch / out.name, force=True)
+        check_outputs()  # measuring may have taken hours
+        # a table that its sidecar does not know would look edited, so the sidecar goes first
+        pairs = [path for pair in sidecars.items() for path in reversed(pair)]
+        finished = {path: scratch / path.name for path in pairs}
+        if openface_folder is not None and measured.kept is not None:
+            finished[openface_folder] = measured.kept
+        put_in_place(finished)
     return table
 
 
-def _check_choices(faces: str, keep: Collection[str]) -> None:
+def _check_choices(faces: str, keep: Collection[str], out: Path) -> None:
+    check_path(out)
+    if out.suffix.lower() == ".json" or len(os.fsencode(out.name)) > LONGEST_NAME:
+        raise UsageError(
+            f"--out {printable(str(out))[:80]} can't be the table's name.",
+            hint=f"a name such as faces.csv, of {LONGEST_NAME} letters at most; its description "
+            "becomes faces.json",
+        )
     if faces not in FACES_POLICIES:
         raise UsageError(f"--faces is {' or '.join(FACES_POLICIES)}, not '{faces}'.")
     unknown = sorted(set(keep) - set(KEEPABLE))
@@ -143,7 +173,7 @@ def _warn_of_gaps(
         if endings:
             listed = ", ".join(f"{ending} ({n})" for ending, n in endings.most_common(5))
             log.warning(
-                "%d files are passed over, their endings are no picture's: %s",
+                "files passed over, as their endings are no picture's: %d, namely %s",
                 endings.total(),
                 listed,
             )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
+import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from aufer.emotions import Emotions
-from aufer.errors import DataError, UsageError
+from aufer.errors import AuferError, DataError, UsageError
+
+log = logging.getLogger("aufer")
 
 IMAGE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .gif .ppm .pgm .pbm .jp2".split()
@@ -24,7 +30,7 @@ class Image:
     """One input image.
 
     Attributes:
-        path: where it lies. name: its path relative to the images folder, with ``/``.
+        path: where it lies. name: its path relative to the images folder, with ``/``; `printable`.
         emotion: the emotion's name, or None where there are no labels.
         group: the person or series it belongs to; empty where unknown.
     """
@@ -34,6 +40,15 @@ class Image:
     emotion: str | None = None
     group: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", printable(self.name))
+
+
+def printable(text: str) -> str:
+    r"""A path's text as UTF-8 can hold it: bytes of another encoding become ``\xf6`` and so on."""
+    strays = "surrogateescape" if os.name == "posix" else "surrogatepass"
+    return text.encode("utf-8", errors=strays).decode("utf-8", errors="backslashreplace")
+
 
 def is_image(path: Path) -> bool:
     """Whether the file's name ends like a picture's."""
@@ -41,14 +56,52 @@ def is_image(path: Path) -> bool:
 
 
 def walk_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file below a folder with its relative name, sorted; hidden ones are passed over."""
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        base = Path(root)
-        prefix = "" if base == folder else base.relative_to(folder).as_posix() + "/"
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield prefix + name, base / name
+    """Every file below a folder with its relative name, sorted; hidden ones are passed over.
+
+    Links to folders are followed, but not back into a folder that they lie in. Names are
+    `printable`, and no two are the same.
+
+    Raises:
+        AuferError: a folder can't be read.
+    """
+    yield from _walk(folder, "", ())
+
+
+def _walk(
+    folder: Path, prefix: str, above: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[str, Path]]:
+    try:
+        there = folder.stat()
+        identity = (there.st_dev, there.st_ino)
+        if identity in above:  # a link to a folder that we are in
+            return
+        with os.scandir(folder) as listing:
+            entries = [entry for entry in listing if not entry.name.startswith(".")]
+    except OSError as error:
+        raise AuferError(
+            f"The folder {printable(str(folder))} can't be read: {error.strerror or error}.",
+            hint="nothing is left out silently: make it readable (chmod u+rx, as its owner), or "
+            "move it elsewhere",
+        ) from error
+    names: dict[str, os.DirEntry[str]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.name):
+        name = printable(entry.name)
+        while name in names:
+            name += "~"
+        names[name] = entry
+    folders = {name: None for name, entry in names.items() if _is_folder(entry)}
+    for name, entry in names.items():
+        if name not in folders:
+            yield prefix + name, folder / entry.name
+    for name in folders:
+        yield from _walk(folder / names[name].name, f"{prefix}{name}/", (*above, identity))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: no folder, and said to be unreadable later
+        return False
 
 
 def folder_word(name: str) -> str:
@@ -63,8 +116,23 @@ def folder_word(name: str) -> str:
     return flat.group(1) if flat else Path(first).stem
 
 
+def check_path(path: Path) -> None:
+    """Raise `UsageError` for a path that the system can't even look up, such as one too long."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
+            text = printable(str(path))
+            raise UsageError(
+                f"The path {text if len(text) < 80 else text[:80] + '…'} can't be used: "
+                f"{error.strerror}.",
+                hint="choose another path",
+            ) from error
+
+
 def check_folder(folder: Path, what: str = "images folder") -> None:
     """Raise `UsageError` when a folder named by the user isn't there."""
+    check_path(folder)
     if not folder.exists():
         raise UsageError(
             f"The {what} {folder} does not exist.",
@@ -85,7 +153,7 @@ def find_images(
 
     Args:
         folder: the images folder; images may lie at any depth below their emotion's folder, or flat
-            under names such as ``angry001.jpg``.
+            under names such as ``angry001.jpg``. Numbers name no emotion here.
         emotions: the emotions that folders may be named after.
         labels: a CSV with the columns image, emotion and (optionally) group, in place of folders.
         labelled: False measures a folder of faces without labels.
@@ -93,6 +161,7 @@ def find_images(
     Raises:
         UsageError: the folder or file doesn't exist.
         DataError: no image, a folder that names no known emotion, or labels that don't fit.
+        AuferError: a folder can't be read.
     """
     check_folder(folder)
     if labels is not None:
@@ -105,13 +174,15 @@ def find_images(
         )
     if not labelled:
         return [Image(path, name) for name, path in found]
-    emotions.check({folder_word(name) for name, _ in found}, f"The images in {folder}")
-    return [Image(path, name, emotions.find(folder_word(name))) for name, path in found]
+    words = {folder_word(name) for name, _ in found}
+    emotions.check(words, f"The images in {folder}", numbers=False)
+    return [Image(path, name, emotions.find_name(folder_word(name))) for name, path in found]
 
 
 def _from_labels(folder: Path, emotions: Emotions, labels: Path) -> list[Image]:
     import pandas as pd
 
+    check_path(labels)
     if not labels.is_file():
         raise UsageError(f"The labels file {labels} does not exist.")
     try:
@@ -127,23 +198,40 @@ def _from_labels(folder: Path, emotions: Emotions, labels: Path) -> list[Image]:
         )
     if table.empty:
         raise DataError(f"{labels} names no image.")
-    names = [name.strip().replace("\\", "/") for name in table["image"]]
     emotions.check(table["emotion"], f"The column emotion of {labels}")
-    repeated = sorted({name for name in names if names.count(name) > 1}) if _repeats(names) else []
-    if repeated:
-        raise DataError(f"{labels} names {repeated[0]} more than once.")
+    there = {name: path for name, path in walk_files(folder) if is_image(path)}
+    names = [_clean_name(str(name).strip(), there, labels, folder) for name in table["image"]]
+    name, n_rows = Counter(names).most_common(1)[0]
+    if n_rows > 1:
+        raise DataError(f"{labels} names {name} more than once.")
     groups = table["group"] if "group" in table.columns else [""] * len(table)
     images = []
     for name, emotion, group in zip(names, table["emotion"], groups, strict=True):
-        path = folder / name
+        path = there.get(name, folder / name)
+        check_path(path)
         if not path.is_file():
             raise DataError(
                 f"{labels} names {name}, which is not in {folder}.",
                 hint="paths in the column image are relative to the images folder",
             )
         images.append(Image(path, name, emotions.find(emotion), str(group).strip()))
+    others = len(there.keys() - {*names})
+    if others:
+        log.warning(
+            "images of %s that %s does not name, and that are left out: %d of %d",
+            *(folder, labels, others, len(there)),
+        )
     return sorted(images, key=lambda image: image.name)
 
 
-def _repeats(names: list[str]) -> bool:
-    return len(set(names)) < len(names)
+def _clean_name(name: str, there: dict[str, Path], labels: Path, folder: Path) -> str:
+    """The one spelling of an image's relative path: ``./happy\\a.jpg`` -> ``happy/a.jpg``."""
+    if name in there:
+        return name
+    clean = posixpath.normpath(name.replace("\\", "/"))
+    if clean.startswith(("../", "/")) or clean == ".." or re.match(r"[A-Za-z]:", clean):
+        raise DataError(
+            f"{labels} names {name}, which is outside of {folder}.",
+            hint="paths in the column image are relative to the images folder, and within it",
+        )
+    return clean

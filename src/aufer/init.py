@@ -8,6 +8,7 @@ from pathlib import Path
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, UsageError
 from aufer.files import write_text
+from aufer.images import check_path
 
 SETTINGS = """\
 # Settings of this study: any option of any command, under the command's name. Unknown keys are
@@ -53,6 +54,8 @@ GITIGNORE = """\
 data/images/
 data/testset/
 data/openface/
+*.openface/
+.aufer-*/
 """
 
 
@@ -69,9 +72,10 @@ def init(folder: Path = Path(), emotions: Emotions | None = None) -> Made:
     """Make a workspace; what is already there stays as it is.
 
     Raises:
-        UsageError: ``folder`` is a file. AuferError: it can't be written to.
+        UsageError: ``folder`` is a file, or can be no folder. AuferError: it can't be written to.
     """
     emotions = emotions or Emotions()
+    check_path(folder)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; a workspace is a folder.")
     folders = [folder / "data" / "images" / name for name in emotions]

@@ -1,4 +1,4 @@
-"""Reaching the Docker engine, and finding or pulling an image in it. Knows nothing of OpenFace."""
+"""Reaching the Docker engine, and finding or pulling an image in it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aufer.errors import EnvironmentFailure
+from aufer.openface.engine import SEE_DOCTOR
 from aufer.progress import Progress
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def clear_failures(host: str = "", doing: str = "") -> Iterator[None]:
         raise EnvironmentFailure(
             message,
             hint=f"start Docker (Docker Desktop, or: sudo systemctl start docker), {_ELSE_HINT}; "
-            "to see what is there: aufer doctor",
+            f"{SEE_DOCTOR}",
         ) from error
 
 

@@ -8,8 +8,11 @@ is the same for all of them (openface/measure.py), and so is the suite of tests
 from __future__ import annotations
 
 import logging
+import re
 import shlex
+import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +34,9 @@ DEFAULT_IMAGE = "algebr/openface:latest"
 
 TAIL_BYTES = 16_384
 """So much of the end of what the program printed is kept, of each stream."""
+
+SEE_DOCTOR = "what is there: aufer doctor"
+"""The last words of hints; `aufer doctor` itself leaves them out."""
 
 _OURS = {"-f", "-fdir", "-out_dir", "-of", "-inroot", "-root", "-bboxdir"}
 _KNOWN = {"-wild", "-nomask", "-gaze", "-3Dfp", "-pdmparams", "-hogalign", "-simalign", "-tracked"}
@@ -85,6 +91,21 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+def this_host() -> str:
+    """Where process ids mean what they mean here: this host (and in Linux, this container)."""
+    space = Path("/proc/self/ns/pid")
+    with suppress(OSError):  # there is none but in Linux
+        space = space.readlink()
+    return re.sub(r"[^A-Za-z0-9]+", "_", f"{socket.gethostname()[:40]}_{space}").strip("_")
+
+
+def is_left_behind(host: str, pid: str) -> bool:
+    """Whether what a process made can be removed: it ran on this host, and is no more."""
+    import psutil
+
+    return host == this_host() and pid.isdecimal() and not psutil.pid_exists(int(pid))
 
 
 def split_arguments(openface_args: str) -> tuple[str, ...]:

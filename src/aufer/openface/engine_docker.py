@@ -28,7 +28,9 @@ from aufer.openface.engine import (
     TAIL_BYTES,
     EngineRun,
     describe,
+    is_left_behind,
     program_arguments,
+    this_host,
 )
 from aufer.openface.notice import show_licence_notice
 from aufer.openface.polling import pauses
@@ -51,6 +53,8 @@ ENTRYPOINT = ["/bin/sh", "-c", '"$0" "$@"; exit $?', BINARY]
 
 INPUT, OUTPUT = "/aufer/input", "/aufer/output"
 ROLE_LABEL, RUN_LABEL = "org.aufer.role", "org.aufer.run"
+HOST_LABEL, PID_LABEL = "org.aufer.host", "org.aufer.pid"
+ROLE = "extract"
 NOT_FOUND = 127
 """A shell's exit code for a program that isn't there."""
 
@@ -77,6 +81,7 @@ class DockerEngine:
     def prepare(self, progress: Progress) -> None:
         """See `Engine.prepare`."""
         client = self._connected()
+        _remove_left_behind(client)
         with clear_failures(doing="looking for the image"):
             self._image = find_image(client, self._image_name)
         if self._image is None:
@@ -110,8 +115,8 @@ class DockerEngine:
         options = self._options(image, input_folder, output_folder, annotated)
         # Creating goes through a thread: a Ctrl-C in the middle of it must not lose the container.
         with ThreadPoolExecutor(1) as thread:
-            creating = thread.submit(client.containers.create, **options)
             try:
+                creating = thread.submit(client.containers.create, **options)
                 with clear_failures(doing=_DOING):
                     container = creating.result()
                     container.start()
@@ -123,7 +128,8 @@ class DockerEngine:
             except docker.errors.APIError as error:
                 raise self._explained(error) from error
             finally:
-                thread.submit(_remove, creating).result()
+                # the one thread takes this after the creation, however far that has come
+                thread.submit(_remove, client, options["name"]).result()
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -168,7 +174,12 @@ class DockerEngine:
                 Mount(OUTPUT, str(output_folder.resolve()), type="bind"),
             ],
             "network_mode": "none",
-            "labels": {ROLE_LABEL: "extract", RUN_LABEL: run_id},
+            "labels": {
+                ROLE_LABEL: ROLE,
+                RUN_LABEL: run_id,
+                HOST_LABEL: this_host(),
+                PID_LABEL: str(os.getpid()),
+            },
             # the engine's default log driver may be one that can't be read back
             "log_config": LogConfig(type="json-file", config={"max-size": "10m", "max-file": "1"}),
         }
@@ -237,15 +248,25 @@ def _read_log(container: Container, stream: str) -> str:
     return data[-TAIL_BYTES:].decode("utf-8", errors="replace")
 
 
-def _remove(creating: Any) -> None:
-    """Remove the container, running or not; nothing to do where none was created."""
+def _remove(client: DockerClient, name: str) -> None:
+    """Remove a container, running or not; nothing to do where there is none."""
     import docker
     import requests
 
     # gone already, or the engine is: that was told where it happened
     gone = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
     with suppress(*gone):
-        creating.result().remove(force=True, v=True)
+        client.api.remove_container(name, force=True, v=True)
+
+
+def _remove_left_behind(client: DockerClient) -> None:
+    """Remove our containers of processes that were killed, and could not do it."""
+    with clear_failures():
+        found = client.api.containers(all=True, filters={"label": f"{ROLE_LABEL}={ROLE}"})
+    for entry in found:
+        labels = entry.get("Labels") or {}
+        if is_left_behind(labels.get(HOST_LABEL, ""), labels.get(PID_LABEL, "")):
+            _remove(client, entry["Id"])
 
 
 def _as_command(options: dict[str, Any]) -> str:

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from aufer.errors import EnvironmentFailure
 from aufer.files import sha256_of
-from aufer.openface.engine import TAIL_BYTES, EngineRun, describe, program_arguments
+from aufer.openface.engine import SEE_DOCTOR, TAIL_BYTES, EngineRun, describe, program_arguments
 from aufer.openface.polling import pauses
 from aufer.progress import Progress
 from aufer.provenance import Extractor
@@ -27,7 +29,7 @@ VARIABLE = "AUFER_OPENFACE"
 
 _HINT = (
     "--engine local --openface PATH/TO/FaceLandmarkImg (or a prefix such as 'apptainer exec "
-    "openface.sif FaceLandmarkImg'), or use Docker: --engine docker; what is there: aufer doctor"
+    f"openface.sif FaceLandmarkImg'), or use Docker: --engine docker; {SEE_DOCTOR}"
 )
 
 
@@ -114,21 +116,26 @@ class LocalEngine:
         )
         # files, not pipes: a pipe that nobody reads stops the program when it is full
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            started: list[subprocess.Popen[bytes]] = []
             try:
-                process = _start(command, folder, out, err)
-            except OSError as error:
-                raise EnvironmentFailure(
-                    f"{words[0]} can't be started: {error.strerror or error}.", hint=_HINT
-                ) from error
-            try:
+                # in a thread: a Ctrl-C in the middle of it must not lose the process
+                with ThreadPoolExecutor(1) as thread:
+                    starting = thread.submit(_start, command, folder, out, err, started)
+                    try:
+                        starting.result()
+                    except OSError as error:
+                        raise EnvironmentFailure(
+                            f"{words[0]} can't be started: {error.strerror or error}.", hint=_HINT
+                        ) from error
                 for pause_s in pauses():
                     try:
-                        code = process.wait(pause_s)
+                        code = started[0].wait(pause_s)
                         break
                     except subprocess.TimeoutExpired:
                         on_poll()
             finally:
-                _end(process)
+                for process in started:
+                    _end(process)
             code = code if code >= 0 else 128 - code
             return EngineRun(code, _tail(out), _tail(err), shlex.join(command))
 
@@ -137,15 +144,21 @@ class LocalEngine:
 
 
 def _start(
-    command: list[str], folder: Path | None, out: IO[bytes], err: IO[bytes]
-) -> subprocess.Popen[bytes]:
+    command: list[str],
+    folder: Path | None,
+    out: IO[bytes],
+    err: IO[bytes],
+    started: list[subprocess.Popen[bytes]],
+) -> None:
+    """Start the command in a process group of its own, and note it in ``started``."""
     if sys.platform == "win32":
         own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     else:
         own_group = {"start_new_session": True}
-    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+    process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **own_group
     )
+    started.append(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -157,7 +170,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             ["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False
         )
     else:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError, PermissionError):  # it ended just now
+            os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait()
 

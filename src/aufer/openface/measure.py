@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +25,9 @@ from aufer.au_table import (
 from aufer.errors import AuferError, EnvironmentFailure
 from aufer.images import Image
 from aufer.openface.engine import Engine
-from aufer.openface.keeping import keep_files, read_landmarks
+from aufer.openface.keeping import read_landmarks, sort_files
 from aufer.openface.output import choose_faces, read_face_csvs
-from aufer.openface.running import Work, csv_of, run_over_all
+from aufer.openface.running import Work, csv_of, run_over_all, scratch_folder
 from aufer.openface.staging import SMALLEST_FACE, Staged, stage
 from aufer.progress import Progress, no_progress
 
@@ -45,10 +44,12 @@ class Measured:
     Attributes:
         table: one row per image, in the order given.
         landmarks: of the faces taken (see `read_landmarks`), if they were to be kept.
+        kept: the folder of OpenFace's files, ready to be put in place, if they were to be kept.
     """
 
     table: AuTable
     landmarks: pd.DataFrame | None = None
+    kept: Path | None = None
 
 
 def measure(
@@ -66,10 +67,12 @@ def measure(
     Raises:
         EnvironmentFailure: the engine can't measure anything, or vanished. AuferError: disk full.
     """
-    return measure_and_keep(images, engine, faces=faces, progress=progress).table
+    with measuring(images, engine, faces=faces, progress=progress) as measured:
+        return measured.table
 
 
-def measure_and_keep(
+@contextmanager
+def measuring(
     images: Sequence[Image],
     engine: Engine,
     *,
@@ -77,40 +80,41 @@ def measure_and_keep(
     keep: Collection[str] = (),
     openface_folder: Path | None = None,
     progress: Progress = no_progress,
-) -> Measured:
-    """Like `measure`, and keep OpenFace's own files.
+) -> Iterator[Measured]:
+    """Like `measure`, and OpenFace's own files are there until the end of the ``with`` block.
 
     Args:
         keep: any of `KEEPABLE`.
-        openface_folder: becomes the folder of OpenFace's files, once all went well.
+        openface_folder: where OpenFace's files are to be kept. Nothing is changed there: that is
+            for the caller, with `put_in_place`, once all else went well.
     """
     engine.check()
     engine.prepare(progress)
-    # beside the folder where the files end up: links and renames work within one disk only
-    beside = openface_folder.parent if openface_folder else None
-    if beside:
-        beside.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".aufer-", dir=beside))
-    try:
-        work = Work.within(scratch)
-        staged = stage(images, work.input, progress)
-        files = [entry.file for entry in staged if entry.file and not entry.duplicate_of]
-        crashed: dict[str, str] = {}
-        if files:
-            annotated = "annotated" in keep
-            crashed = run_over_all(files, work, engine, progress, annotated=annotated)
-        frame = _fill_table(staged, crashed, work.output, faces)
-        landmarks = _landmarks_of(frame, staged, work.output) if "landmarks" in keep else None
-        if openface_folder is not None:
-            keep_files(staged, work.output, openface_folder)
-    except PermissionError as error:
-        raise EnvironmentFailure(
-            f"OpenFace's files in {scratch} can't be read or moved: {error.strerror}.",
-            hint="the engine writes as another user; is it set to map users (userns-remap)?",
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return Measured(AuTable(frame, engine.extractor()), landmarks)
+    with scratch_folder(openface_folder.parent if openface_folder else None) as scratch:
+        try:
+            work = Work.within(scratch)
+            staged = stage(images, work.input, progress)
+            files = {
+                entry.file: entry.image.name
+                for entry in staged
+                if entry.file and not entry.duplicate_of
+            }
+            crashed: dict[str, str] = {}
+            if files:
+                annotated = "annotated" in keep
+                crashed = run_over_all(files, work, engine, progress, annotated=annotated)
+            frame = _fill_table(staged, crashed, work.output, faces)
+            landmarks = _landmarks_of(frame, staged, work.output) if "landmarks" in keep else None
+            kept = None
+            if openface_folder is not None:
+                kept = scratch / "kept"
+                sort_files(staged, work.output, kept)
+        except PermissionError as error:
+            raise EnvironmentFailure(
+                f"OpenFace's files in {scratch} can't be read or moved: {error.strerror}.",
+                hint="the engine writes as another user; is it set to map users (userns-remap)?",
+            ) from error
+        yield Measured(AuTable(frame, engine.extractor()), landmarks, kept)
 
 
 def _fill_table(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+import sys
+from contextlib import suppress
 from pathlib import Path
-
-talk = logging.getLogger("aufer")
 
 LICENCE_URL = "https://github.com/TadasBaltrusaitis/OpenFace/blob/master/OpenFace-license.txt"
 
@@ -25,17 +24,17 @@ def _seen_file() -> Path:
 
 
 def show_licence_notice() -> bool:
-    """Tell the licence if this user has not been told; returns whether it was told now.
+    """Tell the licence on stderr if this user has not been told; returns whether it was told now.
 
-    Where the fact can't be remembered (no home, read-only), it is told again next time.
+    It is told however quiet the command was asked to be. Where the fact can't be remembered (no
+    home, read-only), it is told again next time.
     """
     seen = _seen_file()
     if seen.exists():
         return False
-    talk.warning("%s", NOTICE)
-    try:
+    sys.stderr.write(NOTICE + "\n")
+    sys.stderr.flush()
+    with suppress(OSError):
         seen.parent.mkdir(parents=True, exist_ok=True)
         seen.write_text("shown\n", encoding="utf-8")
-    except OSError:
-        pass
     return True

@@ -7,14 +7,17 @@ once alone, and the rest goes on in a new run. Each new run has at least one pic
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from aufer.errors import AuferError, EnvironmentFailure
-from aufer.openface.engine import Engine, EngineRun
+from aufer.openface.engine import Engine, EngineRun, is_left_behind, this_host
 from aufer.openface.output import DETAILS_SUFFIX
 from aufer.progress import Progress, Step
 
@@ -30,6 +33,42 @@ _NOT_OPENFACES_WORD = re.compile(r"WARN|\b(Aborted|Killed|Segmentation fault)\b"
 """OpenCV's warning, and what a shell says of a program that a signal ended."""
 
 _COULD_NOT_OPEN = re.compile(r"Could not open the image: *(.+)")
+
+
+_SCRATCH_NAME = re.compile(r"\.aufer-(\w+)-(\d+)-\w+")
+_MORE = "-v shows each command, to be tried by hand on a folder with that image"
+
+
+@contextmanager
+def scratch_folder(beside: Path | None) -> Iterator[Path]:
+    """A hidden folder for one job, removed at its end whatever happens.
+
+    Those of jobs that were killed, and could not remove theirs, go too.
+
+    Args:
+        beside: the folder to make it in: links and renames work within one disk only. None: the
+            current folder, which a container can see if it sees the images; else the system's own
+            place for temporary files.
+    """
+    try:
+        scratch = _make_scratch(beside or Path())
+    except OSError:
+        if beside is not None:
+            raise
+        scratch = _make_scratch(Path(tempfile.gettempdir()))
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _make_scratch(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob(".aufer-*"):
+        owner = _SCRATCH_NAME.fullmatch(path.name)
+        if owner and is_left_behind(owner[1], owner[2]):
+            shutil.rmtree(path, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f".aufer-{this_host()}-{os.getpid()}-", dir=folder))
 
 
 @dataclass(frozen=True)
@@ -60,9 +99,17 @@ def csv_of(folder: Path, file: str) -> Path:
 
 
 def run_over_all(
-    files: Sequence[str], work: Work, engine: Engine, progress: Progress, *, annotated: bool = False
+    files: Mapping[str, str],
+    work: Work,
+    engine: Engine,
+    progress: Progress,
+    *,
+    annotated: bool = False,
 ) -> dict[str, str]:
     """Run OpenFace over the files in ``work.input`` until each is measured or known to crash it.
+
+    Args:
+        files: file -> the image's own name, for messages.
 
     Afterwards ``work.output`` holds the details of every file that did not crash, and the CSV of
     every one with a face.
@@ -81,7 +128,7 @@ def run_over_all(
             count = _Count(pending, work.output, step)
             run = engine.run(work.input, work.output, annotated=annotated, on_poll=count.look)
             talk.debug("exit code %d: %s", run.exit_code, run.command)
-            check_environment(run)
+            check_environment(run, files[pending[0]])
             started = [file for file in pending if details_of(work.output, file).exists()]
             check_space(work.output, started, run)
             if run.exit_code == 0 and not started:
@@ -93,13 +140,13 @@ def run_over_all(
             finished = set(started) - set(suspects)
             n_measured += len(finished)
             for suspect in suspects:
-                talk.info("OpenFace ended with %d; trying %s alone", run.exit_code, suspect)
-                alone = _try_alone(suspect, work, engine, annotated=annotated)
+                talk.info("OpenFace ended with %d; trying %s alone", run.exit_code, files[suspect])
+                alone = _try_alone(suspect, files[suspect], work, engine, annotated=annotated)
                 if alone is None:
                     n_measured += 1
                 else:
                     crashed[suspect] = _explain(alone)
-                    _check_hope(alone, crashed, n_measured, len(files))
+                    _check_hope(alone, crashed, n_measured, files)
             for file in finished:
                 (work.input / file).unlink()
             pending = [file for file in pending if file not in finished and file not in suspects]
@@ -149,7 +196,9 @@ def find_suspects(
     return list(pending[pending.index(last) :][:2])
 
 
-def _try_alone(file: str, work: Work, engine: Engine, *, annotated: bool) -> EngineRun | None:
+def _try_alone(
+    file: str, image: str, work: Work, engine: Engine, *, annotated: bool
+) -> EngineRun | None:
     """Measure one picture alone; None if that went well, else the run that died again.
 
     The picture leaves ``work.input``; its files end up in ``work.output`` only if it went well.
@@ -161,7 +210,7 @@ def _try_alone(file: str, work: Work, engine: Engine, *, annotated: bool) -> Eng
     (work.input / file).rename(alone.input / file)
     run = engine.run(alone.input, alone.output, annotated=annotated)
     talk.debug("exit code %d: %s", run.exit_code, run.command)
-    check_environment(run)
+    check_environment(run, image)
     started = [file] if details_of(alone.output, file).exists() else []
     check_space(alone.output, started, run)
     if run.exit_code != 0 or not started:
@@ -190,22 +239,30 @@ def _explain(run: EngineRun) -> str:
     return f"OpenFace ended with exit code {run.exit_code}{killed} at it, alone too: {said}"
 
 
-def _check_hope(run: EngineRun, crashed: dict[str, str], n_measured: int, n_files: int) -> None:
+def _check_hope(
+    run: EngineRun, crashed: dict[str, str], n_measured: int, files: Mapping[str, str]
+) -> None:
     """Raise when what looks like one bad picture after another is an engine that doesn't work."""
     if n_measured:
         return
     silent = not _COULD_NOT_OPEN.search(run.stdout) and "Starting tracking" not in run.stdout
-    if len(crashed) >= HOPELESS or (silent and len(crashed) >= min(3, n_files)):
+    if len(crashed) >= HOPELESS or (silent and len(crashed) >= min(3, len(files))):
+        named, more = [files[file] for file in crashed], len(crashed) - 3
         said = " ".join((run.stderr.strip() or run.stdout.strip()).splitlines()[-2:])[:300]
         raise EnvironmentFailure(
-            f"OpenFace ended with exit code {run.exit_code} at each of the first {len(crashed)} "
-            f"images and measured none{': ' + said if said else ''}.",
-            hint=f"try it yourself: {run.command}",
+            f"OpenFace measured no image, and ended at {', '.join(sorted(named)[:3])}"
+            f"{f' and {more} more' if more > 0 else ''} with exit code {run.exit_code}"
+            f"{': ' + said if said else ''}.",
+            hint=_MORE,
         )
 
 
-def check_environment(run: EngineRun) -> None:
-    """Raise `EnvironmentFailure` when a run failed for a reason that no picture has."""
+def check_environment(run: EngineRun, image: str) -> None:
+    """Raise `EnvironmentFailure` when a run failed for a reason that no picture has.
+
+    Args:
+        image: the first that it was to measure, for the message.
+    """
     if run.exit_code == 0:
         return
     said = run.stdout + run.stderr
@@ -213,7 +270,7 @@ def check_environment(run: EngineRun) -> None:
         raise EnvironmentFailure(
             f"FaceLandmarkImg can't be executed (exit code {run.exit_code}): "
             f"{' '.join(said.split())[-300:] or 'no message'}",
-            hint=f"try it yourself: {run.command}",
+            hint=f"has it all its libraries? First image: {image}; {_MORE}",
         )
     if "Could not find the landmark detection model" in said:
         raise EnvironmentFailure(
@@ -230,7 +287,7 @@ def check_environment(run: EngineRun) -> None:
     if "boost::filesystem" in said:
         raise EnvironmentFailure(
             f"OpenFace can't read or write the folders it was given: {run.stderr.strip()[-300:]}",
-            hint=f"try it yourself: {run.command}",
+            hint=f"first image: {image}; {_MORE}",
         )
 
 
@@ -254,5 +311,5 @@ def check_space(output: Path, started: Sequence[str], run: EngineRun) -> None:
     if run.exit_code and "output CSV file is not open" in run.stdout + run.stderr:
         raise EnvironmentFailure(
             f"OpenFace can't write its files to {output}.",
-            hint=f"try it yourself: {run.command}",
+            hint="may its engine's user write there? -v shows the command",
         )
