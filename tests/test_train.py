@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,7 @@ import pytest
 from aufer import train as verb
 from aufer.action_units import INTENSITY_COLUMNS, au_key
 from aufer.bundle import ROWS_COLUMNS, Bundle, find_bundle, list_bundles, read_bundle
+from aufer.classifiers.ctrl_c import CtrlC
 from aufer.classifiers.recipe import RECIPES
 from aufer.dataset import read_dataset
 from aufer.emotions import Emotions
@@ -257,6 +262,63 @@ def test_groups_of_the_dataset_are_kept_apart(tmp_path: Path) -> None:
     assert "Persons were not kept apart" not in card
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("sad", "happy", "neutral"),
+        ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
+    ],
+    ids=["3", "7"],
+)
+def test_other_emotions_than_the_usual_ones(tmp_path: Path, names: tuple[str, ...]) -> None:
+    path = write_faces(tmp_path / "emotion.csv", 240, emotions=names)
+    text = path.read_bytes()
+    write_with_sidecar(
+        {path: lambda target: target.write_bytes(text)},
+        tmp_path / "emotion.json",
+        {"schema": "aufer/dataset/1", "emotions": list(names)},
+    )
+    bundle = train(path, out=tmp_path / "model", epochs=15)
+    assert strict_json(tmp_path / "model" / "bundle.json")["labels"] == list(names)
+    assert bundle.emotions.names == names
+    dataset = read_dataset(path)
+    test = (pd.read_csv(bundle.path / "rows.csv")["part"] == "test").to_numpy()
+    probabilities = bundle.predict_proba(dataset.aus.to_numpy()[test])
+    assert probabilities.shape == (test.sum(), len(names))
+    assert (probabilities.argmax(axis=1) == dataset.labels[test]).mean() > 0.6
+    card = (bundle.path / "README.md").read_text("utf-8")
+    assert f"expression of a face ({', '.join(names)})" in card
+    assert "| " + " | ".join(names) + " |" in card
+
+
+def test_a_share_that_can_not_be_met_is_told(
+    tmp_path: Path, faces: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("aufer"), "propagate", True)
+    with caplog.at_level(logging.INFO, "aufer"):
+        bundle = train(faces, out=tmp_path / "model", test_size=0.01, **QUICK)
+    n_test = bundle.facts["split"]["sizes"]["test"]
+    assert n_test == 24  # a tenth
+    note = "--test-size 0.01 was asked for; the nearest share that the faces can be split at is"
+    assert f"{note} 10 %" in caplog.text
+    assert any(note in text for text in bundle.facts["notes"])
+    assert "(test 10 %, then validation 25 % of the rest)" in caplog.text
+    assert not any("validation-size" in text for text in bundle.facts["notes"])
+
+
+def test_an_error_of_the_split_names_the_emotion_and_a_command(tmp_path: Path) -> None:
+    frame = pd.read_csv(write_faces(tmp_path / "all.csv", 120))
+    rare = frame[frame["emotion"] == 4].iloc[:4]
+    path = tmp_path / "rare.csv"
+    pd.concat([frame[frame["emotion"] != 4], rare]).to_csv(path, index=False)
+    with pytest.raises(DataError, match="too small to split: sad has 4 faces; ") as raised:
+        train(path, out=tmp_path / "model")
+    hint = str(raised.value.hint)
+    assert hint.startswith("add images of sad, or leave")
+    assert hint.endswith("aufer build-dataset --emotions angry,disgust,happy,neutral,surprise")
+    assert not (tmp_path / "model").exists()
+
+
 def test_bad_values_are_named(tmp_path: Path, faces: Path) -> None:
     frame = pd.read_csv(faces)
     frame.loc[4, "AU12_r"] = 7.5
@@ -264,6 +326,50 @@ def test_bad_values_are_named(tmp_path: Path, faces: Path) -> None:
     with pytest.raises(DataError, match=r"AU12_r in data row 5 is 7\.5, outside 0-5"):
         train(tmp_path / "bad.csv", models_folder=tmp_path / "models")
     assert_nothing_in(tmp_path / "models")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 99999999999])
+def test_a_seed_that_numpy_does_not_take(tmp_path: Path, faces: Path, seed: int) -> None:
+    with pytest.raises(UsageError, match="--seed is a whole number from 0 to 4294967295"):
+        train(faces, models_folder=tmp_path / "models", seed=seed)
+    assert_nothing_in(tmp_path / "models")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    ("rate", "batch_size", "epoch"), [(1e20, 50, "1"), (1e6, 50, "1"), (1e5, 500, "[2-8]")]
+)
+def test_a_training_that_diverges_is_a_clear_error(
+    tmp_path: Path, faces: Path, rate: float, batch_size: int, epoch: str, recipe: str
+) -> None:
+    """Also where the loss is a number first and none later."""
+    with pytest.raises(AuferError, match=f"Training diverged: in epoch {epoch} ") as raised:
+        train(
+            faces,
+            out=tmp_path / "model",
+            recipe=recipe,
+            learning_rate=rate,
+            batch_size=batch_size,
+            epochs=8,
+        )
+    assert type(raised.value) is AuferError
+    assert "try a lower --learning-rate" in str(raised.value.hint)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bold_step_that_does_not_diverge_gives_a_strict_bundle(
+    tmp_path: Path, faces: Path
+) -> None:
+    for rate in (1, 1000.0):  # a whole number is one, too
+        bundle = train(faces, out=tmp_path / f"{rate}", learning_rate=rate, **QUICK)
+        strict_json(bundle.path / "bundle.json")
+
+
+def strict_json(path: Path) -> Any:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads(path.read_text("utf-8"), parse_constant=refuse)
 
 
 def test_wrong_words_are_usage_errors(tmp_path: Path, faces: Path) -> None:
@@ -305,6 +411,20 @@ def test_run_names_and_finding_the_newest(
     assert second.name.startswith("emotion-dense-20")
     assert {path.name for path in list_bundles(models)} == {"first", second.name}
     assert find_bundle("first", models) == first.path
+
+
+def test_two_runs_at_once_never_take_one_name(tmp_path: Path, faces: Path) -> None:
+    arguments = [str(faces), "--epochs", "1"]
+    processes = [start([*arguments, "--seed", str(seed)], tmp_path) for seed in range(3)]
+    paths = []
+    for process in processes:
+        out, err = process.communicate(timeout=240)
+        assert process.returncode == 0, err
+        paths.append(tmp_path / out.strip())
+    assert len(set(paths)) == 3
+    assert [read_bundle(path).facts["split"]["seed"] for path in paths] == [0, 1, 2]
+    assert [read_bundle(path).facts["name"] for path in paths] == [path.name for path in paths]
+    assert len(list((tmp_path / "models").iterdir())) == 3  # no reservation is left
 
 
 def test_only_a_bundle_of_ours_is_replaced(
@@ -384,7 +504,7 @@ def interrupt_at(tmp_path: Path, faces: Path) -> Any:
     if os.name == "nt":
         pytest.skip("no SIGINT for another process on Windows")
 
-    def interrupt(beginning: str) -> tuple[int, str, str]:
+    def interrupt(beginning: str, again_after: float | None = None) -> tuple[int, str, str]:
         process = start(
             [str(faces), "--epochs", "100000", "--patience", "100000", "--out", "model"], tmp_path
         )
@@ -393,6 +513,9 @@ def interrupt_at(tmp_path: Path, faces: Path) -> Any:
             if line.startswith(beginning):
                 break
         process.send_signal(signal.SIGINT)
+        while again_after is not None and process.poll() is None:
+            time.sleep(again_after or 0.01)
+            process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
         return process.returncode, out, err
 
@@ -419,6 +542,65 @@ def test_ctrl_c_before_the_first_epoch_leaves_nothing(tmp_path: Path, interrupt_
     assert "nothing was written" in err
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05, 0.1, 0.2, 0.3])
+def test_a_second_ctrl_c_does_not_throw_the_model_away(
+    tmp_path: Path, interrupt_at: Any, pause: float
+) -> None:
+    code, out, err = interrupt_at("epoch   5", again_after=pause)
+    assert (code, out) == (130, ""), err
+    assert "the best model so far" in err
+    assert "Traceback" not in err
+    assert read_bundle(tmp_path / "model").facts["interrupted"] is True
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_ctrl_c_while_the_model_is_written_waits(
+    tmp_path: Path,
+    faces: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert before is signal.default_int_handler
+
+    def press(*args: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        draw(*args)
+
+    draw = verb.draw_training
+    monkeypatch.setattr(verb, "draw_training", press)
+    monkeypatch.setattr(logging.getLogger("aufer"), "propagate", True)
+    with pytest.raises(Interrupted, match="the whole model is in"):
+        train(faces, out=tmp_path / "model", **QUICK)
+    assert "Ctrl-C: finishing" in caplog.text
+    facts = read_bundle(tmp_path / "model").facts
+    assert facts["interrupted"] is False
+    assert facts["training"]["epochs_run"] == 2
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_changes_nothing_outside_the_main_thread(tmp_path: Path, faces: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        bundle = pool.submit(train, faces, out=tmp_path / "model", **QUICK).result()
+    assert bundle.path.is_dir()
+    with CtrlC() as ctrl_c:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # only noted
+        with pytest.raises(KeyboardInterrupt):
+            ctrl_c.raise_if_pressed()  # a library swallowed the first
+        ctrl_c.hold()
+        ctrl_c.raise_if_pressed()
+        with pytest.raises(KeyboardInterrupt):
+            ctrl_c.let_go()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell starts `train &`
+    try:
+        with CtrlC():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_as_a_library(tmp_path: Path, faces: Path) -> None:
@@ -489,3 +671,33 @@ def test_the_command_offers_all_recipes_and_kinds() -> None:
     choices = {option.name: getattr(option.type, "choices", ()) for option in command.params}
     assert list(choices["recipe"]) == list(RECIPES)
     assert list(choices["kind"]) == list(verb.KINDS)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_on_a_terminal_the_epochs_are_one_line(tmp_path: Path, faces: Path) -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 140, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aufer", "train", str(faces), "--epochs", "3", "--out", "model"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+    )
+    os.close(slave)
+    said = b""
+    with suppress(OSError):  # EIO: the other side is closed
+        while piece := os.read(master, 4096):
+            said += piece
+    os.close(master)
+    assert process.wait(timeout=60) == 0
+    text = said.decode()
+    assert "epoch   3" in text
+    assert "best " in text
+    lines = [line.split("\r")[-1] for line in text.replace("\r\n", "\n").split("\n")]
+    assert not any(line.startswith("epoch") for line in lines)  # rewritten, then wiped
+    assert any(line.startswith("3 epochs (all epochs done)") for line in lines)

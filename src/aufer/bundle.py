@@ -5,13 +5,16 @@
 metrics, versions), ``rows.csv`` (which face was in which part of the split), ``history.csv``,
 ``training.png``, ``checkpoints/`` and ``README.md`` (the model card).
 
-Only ``model.onnx`` and ``bundle.json`` are needed to predict; TensorFlow is never imported for it.
+Predicting runs ``model.onnx``; TensorFlow is never imported for it. A bundle that lacks one of its
+files (older checkpoints aside) is refused all the same: what it says could not be checked.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -42,7 +45,11 @@ HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "sec
 PLOT_NAME = "training.png"
 CARD_NAME = "README.md"
 
+CHECKPOINTS = "checkpoints"
+
 AU_INPUT = "aus"
+
+_RETRAIN = "train it again: aufer train"
 
 
 @dataclass
@@ -92,11 +99,31 @@ class Bundle:
                 f"{values.shape}."
             )
         if self._session is None:
-            self._session = open_session(self.path / ONNX_NAME)
-        feed = {self._session.get_inputs()[0].name: np.ascontiguousarray(values, dtype=np.float32)}
+            self._session = self._open()
         if len(values) == 0:
             return np.zeros((0, len(self.emotions)), dtype=np.float32)
-        return np.asarray(self._session.run(None, feed)[0])
+        feed = {self._session.get_inputs()[0].name: np.ascontiguousarray(values, dtype=np.float32)}
+        found = np.asarray(self._session.run(None, feed)[0])
+        if found.shape != (len(values), len(self.emotions)):
+            raise DataError(
+                f"The model {self.name} gives {found.shape[-1]} outputs, and {FACTS_NAME} names "
+                f"{len(self.emotions)} labels.",
+                hint=_RETRAIN,
+            )
+        return found
+
+    def _open(self) -> Any:
+        """The session, after comparing the names in the ONNX file with those of bundle.json."""
+        session = open_session(self.path / ONNX_NAME)
+        inside = session.get_modelmeta().custom_metadata_map
+        for key in ("features", "labels"):
+            if key in inside and inside[key] != json.dumps(self.facts[key]):
+                raise DataError(
+                    f"{self.path / FACTS_NAME} names other {key} than {ONNX_NAME} was trained "
+                    "with, or in another order.",
+                    hint=f"put the old {FACTS_NAME} back, or {_RETRAIN}",
+                )
+        return session
 
 
 def open_session(path: Path) -> Any:
@@ -116,32 +143,72 @@ def open_session(path: Path) -> Any:
 def read_bundle(path: Path) -> Bundle:
     """Open a model bundle and check that it is whole.
 
+    Every file that ``bundle.json`` lists must be there, older checkpoints aside; ``model.onnx`` and
+    ``rows.csv``, which are read, must be those that were written.
+
     Raises:
         UsageError: no such folder. DataError: a file is missing or changed, or of another kind.
     """
     if not path.is_dir():
         raise UsageError(f"There is no model folder {path}.", hint="list models: aufer models list")
-    retrain = "train it again: aufer train"
     facts_path = path / FACTS_NAME
     if not facts_path.is_file():
-        raise DataError(f"{path} is no model bundle: {FACTS_NAME} is missing.", hint=retrain)
+        raise DataError(f"{path} is no model bundle: {FACTS_NAME} is missing.", hint=_RETRAIN)
     facts = read_json(facts_path)
     if facts.get("schema") != SCHEMA:
         raise DataError(
             f"{facts_path} has the schema {facts.get('schema')!r}; this version reads {SCHEMA!r}.",
-            hint="update aufer, or " + retrain,
+            hint="update aufer, or " + _RETRAIN,
         )
-    for key in ("kind", "input", "features", "labels", "files"):
-        if key not in facts:
-            raise DataError(f"{facts_path} lacks '{key}'.", hint=retrain)
-    onnx = path / ONNX_NAME
-    if not onnx.is_file():
-        raise DataError(f"The model bundle {path} lacks its file {ONNX_NAME}.", hint=retrain)
-    if sha256_of(onnx) != facts["files"].get(ONNX_NAME):
-        raise DataError(f"{onnx} is not the file that {FACTS_NAME} describes.", hint=retrain)
+    _check_facts(facts, facts_path)
+    recorded = facts["files"]
+    for name in [ONNX_NAME, *recorded]:
+        if not name.startswith(CHECKPOINTS + "/") and not (path / name).is_file():
+            raise DataError(
+                f"The model bundle {path} lacks its file {name}.",
+                hint=f"put it back, or {_RETRAIN}",
+            )
+    for name in (ONNX_NAME, ROWS_NAME):
+        if (path / name).is_file() and sha256_of(path / name) != recorded.get(name):
+            raise DataError(
+                f"{path / name} is not the file that {FACTS_NAME} describes.",
+                hint=f"put the old one back, or {_RETRAIN}",
+            )
     if facts["input"] == AU_INPUT:
         check_features(facts["features"], INTENSITY_COLUMNS, str(path))
     return Bundle(path, facts)
+
+
+def _check_facts(facts: dict[str, Any], where: Path) -> None:
+    """Raise `DataError` where a fact that is read is missing or of another type."""
+    for key, what, fits in _FACTS:
+        if key not in facts and key not in _OPTIONAL_FACTS:
+            raise DataError(f"{where} lacks '{key}'.", hint=_RETRAIN)
+        if key in facts and not fits(facts[key]):
+            raise DataError(f"{where}: '{key}' is not {what}.", hint=_RETRAIN)
+    Emotions(tuple(facts["labels"]))  # raises for fewer than two, or a name twice
+
+
+def _is_names(value: Any) -> bool:
+    texts = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return texts and 0 < len(set(value)) == len(value)
+
+
+def _is_texts_by_name(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+_FACTS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("kind", "a text", lambda value: isinstance(value, str)),
+    ("input", "a text", lambda value: isinstance(value, str)),
+    ("features", "a list of different names", _is_names),
+    ("labels", "a list of different names", _is_names),
+    ("files", "an object of file names and their sha256", _is_texts_by_name),
+    ("extractor", "an object", lambda value: isinstance(value, dict)),
+    ("dataset", "an object", lambda value: isinstance(value, dict)),
+    ("metrics", "an object", lambda value: isinstance(value, dict)),
+)
+_OPTIONAL_FACTS = ("extractor", "dataset", "metrics")
 
 
 def check_features(features: Sequence[str], available: Sequence[str], where: str) -> None:
@@ -159,15 +226,37 @@ def check_bundle_replaceable(path: Path, *, force: bool) -> None:
     check_folder_replaceable(path, "model bundle", FACTS_NAME, SCHEMA, force=force)
 
 
-def new_bundle_path(models_folder: Path, dataset_path: Path, kind: str) -> Path:
-    """A free folder for a run: dataset, kind and time (UTC)."""
+@contextmanager
+def reserve_bundle_path(
+    named: Path | None, models_folder: Path, dataset_path: Path, kind: str
+) -> Iterator[Path]:
+    """The folder for a run: ``named``, or a free name of dataset, kind and time (UTC).
+
+    As long as the context lasts, no other process gets the same free name: a hidden folder beside
+    it says that it is taken.
+    """
+    if named is not None:
+        yield named
+        return
+    models_folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    first = models_folder / f"{dataset_path.stem}-{kind}-{stamp}"
-    path, number = first, 1
-    while path.exists():
+    base, number = f"{dataset_path.stem}-{kind}-{stamp}", 1
+    while True:
+        path = models_folder / (base if number == 1 else f"{base}-{number}")
+        reservation = path.with_name(f".{path.name}.reserved")
         number += 1
-        path = first.with_name(f"{first.name}-{number}")
-    return path
+        try:
+            reservation.mkdir()  # only one process can
+        except FileExistsError:
+            continue
+        try:
+            # after the mkdir: who had the name before us wrote the model before giving it back
+            if not path.exists():
+                yield path
+                return
+        finally:
+            with suppress(OSError):
+                reservation.rmdir()
 
 
 def write_rows(folder: Path, dataset: Dataset, parts: Parts) -> None:
@@ -206,8 +295,9 @@ def find_bundle(
     """The folder of a model that is named by path or by name, or of the newest one.
 
     Args:
-        model: a path, or a name in the workspace's models folder or among the shipped ones; None
-            takes the workspace's newest, else the shipped one.
+        model: a path; or a plain name: of a bundle or file here, else in the workspace's models
+            folder, else among the shipped ones. None takes the workspace's newest, else the
+            shipped one.
 
     Raises:
         UsageError: there is no such model.
@@ -220,7 +310,12 @@ def find_bundle(
         raise UsageError(
             f"There is no model in {workspace_models} yet.", hint="train one: aufer train"
         )
-    candidates = [Path(model), *(folder / model for folder in folders)]
+    here = Path(model)
+    candidates = [here]
+    if here.name == model:  # a plain name; a folder of that name need not be a model
+        in_models = [folder / model for folder in folders]
+        is_model = (here / FACTS_NAME).is_file() or here.is_file()
+        candidates = [here, *in_models] if is_model else [*in_models, here]
     for candidate in candidates:
         if candidate.exists():
             return candidate

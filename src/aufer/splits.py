@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -43,7 +45,12 @@ class Parts:
 
 
 def hold_out(
-    labels: np.ndarray, groups: np.ndarray | None, share: float, seed: int
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    share: float,
+    seed: int,
+    emotions: Sequence[str] = (),
+    counts: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut off a share of the rows: stratified by label, no group on both sides.
 
@@ -52,6 +59,8 @@ def hold_out(
 
     Args:
         labels: int [n]. groups: [n] or None. share: between 0 and 1. seed: of the shuffle.
+        emotions: the labels' names, for errors. counts: faces per label to name there, int
+            [emotions], where ``labels`` are a part of the dataset only; None counts ``labels``.
 
     Returns:
         positions kept and positions held out, each sorted.
@@ -66,14 +75,7 @@ def hold_out(
         Fraction(MOST_FOLDS - 1, MOST_FOLDS),
     )
     n_folds = fraction.denominator
-    counts = np.bincount(labels)
-    smallest = int(counts[counts > 0].min())
-    if smallest < n_folds:
-        raise DataError(
-            f"The dataset is too small to split: an emotion has {smallest} faces, and {n_folds} "
-            "are needed for each emotion to be on both sides.",
-            hint="add images of the rare emotions, or leave them out with --emotions",
-        )
+    _check_enough_faces(labels, n_folds, emotions, counts)
     if groups is None or len(np.unique(groups.astype(str))) == len(groups):
         folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels)
     else:
@@ -90,15 +92,53 @@ def hold_out(
     return kept, np.sort(held)
 
 
+def _check_enough_faces(
+    labels: np.ndarray, n_folds: int, emotions: Sequence[str], counts: np.ndarray | None
+) -> None:
+    here = np.bincount(labels, minlength=len(emotions))
+    shown = here if counts is None else counts
+    rare = [i for i, n in enumerate(here) if 0 < n < n_folds]
+    if not rare:
+        return
+    names = [emotions[i] if i < len(emotions) else f"emotion {i}" for i in range(len(here))]
+    listed = ", ".join(
+        f"{names[i]} has {shown[i]} face{'' if shown[i] == 1 else 's'}" for i in rare
+    )
+    hint = f"add images of {', '.join(names[i] for i in rare)}"
+    left = [names[i] for i, n in enumerate(here) if n >= n_folds]
+    if emotions and len(left) > 1:
+        hint += f", or leave them out: aufer build-dataset --emotions {shlex.quote(','.join(left))}"
+    raise DataError(
+        f"The dataset is too small to split: {listed}; that is not enough for each emotion to be "
+        "in the training, validation and test part.",
+        hint=hint,
+    )
+
+
 def split_groups(groups: np.ndarray | None, keys: np.ndarray) -> np.ndarray:
-    """Groups for splitting: those that are known, and rows with equal AUs together otherwise.
+    """What must stay together in a split: rows of one group, rows with equal AUs, and all rows that
+    are linked by a chain of these.
 
     Args:
         groups: str [n], empty where a row's group is unknown, or None. keys: `Dataset.keys`, [n].
+
+    Returns:
+        a text per row, str [n], that is equal for rows that stay together.
     """
     if groups is None:
         return keys
-    return np.where(groups == "", keys, groups)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(keys)
+    known = np.flatnonzero(groups != "")
+    row_key = np.unique(keys.astype(str), return_inverse=True)[1]
+    row_group = np.unique(groups.astype(str), return_inverse=True)[1]
+    # one node per distinct key, then one per group; each row of a known group is an edge
+    edges = (row_key[known], n + row_group[known])
+    graph = coo_array((np.ones(len(known)), edges), shape=(2 * n, 2 * n))
+    components = connected_components(graph, directed=False)[1]
+    return components[row_key].astype(str).astype(object)
 
 
 def split_stratified(
@@ -108,32 +148,40 @@ def split_stratified(
     test_size: float,
     validation_size: float,
     seed: int,
+    emotions: Sequence[str] = (),
 ) -> Parts:
     """Cut off test, then validation: stratified, no group and no two equal rows on two sides.
 
     Args:
         labels, groups, keys: of the dataset, [n]. test_size: share of all rows.
-        validation_size: share of the rest.
+        validation_size: share of the rest. emotions: the labels' names, for errors.
 
     Raises:
         DataError: too small to split, or all faces of an emotion fall on one side.
     """
     together = split_groups(groups, keys)
-    rest, test = hold_out(labels, together, test_size, seed)
-    train, validation = hold_out(labels[rest], together[rest], validation_size, seed)
+    counts = np.bincount(labels, minlength=len(emotions))
+    rest, test = hold_out(labels, together, test_size, seed, emotions)
+    train, validation = hold_out(
+        labels[rest], together[rest], validation_size, seed, emotions, counts
+    )
     parts = Parts(
         rest[train],
         rest[validation],
         test,
         rule="stratified by emotion; "
-        + ("a group, and" if groups is not None else "groups are unknown:")
-        + " faces with equal AUs stay on one side",
+        + (
+            "groups are unknown: faces with equal AUs stay on one side"
+            if groups is None
+            else "a group, and faces with equal AUs, stay on one side"
+        ),
         grouped=groups is not None,
     )
-    if missing := set(labels.tolist()) - set(labels[parts.train].tolist()):
+    if missing := sorted(set(labels.tolist()) - set(labels[parts.train].tolist())):
+        named = [f"{emotions[i] if i < len(emotions) else i} ({counts[i]})" for i in missing]
         raise DataError(
-            f"The dataset is too small to split: all faces of {len(missing)} emotion(s) belong to "
-            "groups that fall outside the training part.",
+            f"The dataset is too small to split: all faces of {', '.join(named)} belong to groups "
+            "that fall outside the training part.",
             hint="add faces of more persons, or try another --seed",
         )
     return parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from aufer.bundle import (
     SCHEMA,
     Bundle,
     check_bundle_replaceable,
-    new_bundle_path,
+    reserve_bundle_path,
     write_history,
     write_rows,
 )
 from aufer.classifiers import dense
 from aufer.classifiers.backend import full_disk_is_an_error
+from aufer.classifiers.ctrl_c import CtrlC
 from aufer.classifiers.recipe import (
     INTERRUPTED,
     RECIPES,
@@ -44,7 +46,13 @@ from aufer.training_plot import draw_training
 
 log = logging.getLogger("aufer")
 
-FitClassifier = Callable[[Examples, Recipe, int, Path, OnEpoch], Fit]
+FitClassifier = Callable[[Examples, Recipe, int, Path, OnEpoch, CtrlC], Fit]
+
+MOST_SEED = 2**32 - 1
+"""The largest seed that NumPy takes."""
+
+SHARE_TOLERANCE = 0.03
+"""A part of the split that misses the share asked for by more is told of."""
 
 KINDS: dict[str, FitClassifier] = {"dense": dense.fit}
 """Each kind of model and the function that trains it."""
@@ -80,7 +88,7 @@ def train(
         emotions: in label order; None takes those of the dataset.
         out: the bundle's folder; None makes ``models_folder/<name>``, and the name, if None too,
             of dataset, kind and time.
-        seed: of the split and of the weights; same seed, same model.
+        seed: of the split and of the weights, 0 to 2**32 - 1; same seed, same model.
         test_size: share of all rows. validation_size: share of the rest.
         on_epoch: called after each epoch with its number and losses.
         force: replace a bundle in ``out`` that a person edited.
@@ -92,7 +100,8 @@ def train(
     Raises:
         UsageError: no such file, kind, recipe; an impossible setting. DataError: the dataset can't
         be used. AuferError: ``out`` holds something else; the disk is full; training diverged.
-        Interrupted: Ctrl-C; the best model so far is written if an epoch was finished.
+        Interrupted: Ctrl-C; the best model so far is written if an epoch was finished. A second
+        Ctrl-C does not stop that.
     """
     plan = _choose(RECIPES, recipe, "recipe").changed(
         epochs=epochs,
@@ -104,46 +113,67 @@ def train(
         checkpoint_format=checkpoint_format,
     )
     fit_classifier = _choose(KINDS, kind, "kind")
-    path = _bundle_path(dataset_path, kind, out, models_folder, name, force)
-    try:
-        dataset = read_dataset(dataset_path, emotions)
-        notes = [*dataset.notes, *check_counts(dataset)]
-        parts = _split(dataset, plan, seed)
-        _say_plan(dataset, parts, notes)
-        with full_disk_is_an_error(path), replacing_folder(path) as folder:
-            examples = Examples(
-                aus=dataset.aus.to_numpy(dtype=np.float32),
-                labels=dataset.labels,
-                features=INTENSITY_COLUMNS,
-                emotions=dataset.emotions.names,
-                parts=parts,
-            )
-            fit = fit_classifier(examples, plan, seed, folder, on_epoch or _tell_nobody)
-            facts = {
-                "schema": SCHEMA,
-                "name": path.name,
-                "kind": kind,
-                **_facts(dataset, plan, parts, fit, seed),
-                "notes": notes,
-                **({"command": command} if command else {}),
-                **made_by(),
-            }
-            write_rows(folder, dataset, parts)
-            write_history(folder, fit.history)
-            draw_training(fit.history, fit.best_epoch, path.name, folder / PLOT_NAME)
-            (folder / CARD_NAME).write_text(write_card(facts), encoding="utf-8", newline="\n")
-            facts["files"] = hash_files(folder, FACTS_NAME)
-            # last: a folder with this file is whole
-            (folder / FACTS_NAME).write_text(to_json(facts), encoding="utf-8", newline="\n")
-    except KeyboardInterrupt as error:
-        raise Interrupted(
-            "Interrupted before there was a model to keep; nothing was written."
-        ) from error
+    if not 0 <= seed <= MOST_SEED:
+        raise UsageError(f"--seed is a whole number from 0 to {MOST_SEED}, not {seed}.")
+    if not dataset_path.is_file():
+        raise UsageError(
+            f"The dataset {dataset_path} does not exist.", hint="make one: aufer build-dataset"
+        )
+    named = _named_path(out, models_folder, name)
+    if named is not None:
+        check_bundle_replaceable(named, force=force)
+    with CtrlC() as ctrl_c:
+
+        def tell(epoch: int, values: dict[str, float]) -> None:
+            if on_epoch is not None:
+                on_epoch(epoch, values)
+            ctrl_c.raise_if_pressed()
+
+        try:
+            dataset = read_dataset(dataset_path, emotions)
+            notes = [*dataset.notes, *check_counts(dataset)]
+            parts = _split(dataset, plan, seed)
+            notes += check_shares(parts, plan)
+            _say_plan(dataset, parts, notes)
+            ctrl_c.hold("")  # or the folders that are made next might stay behind
+            with (
+                reserve_bundle_path(named, models_folder, dataset_path, kind) as path,
+                full_disk_is_an_error(path),
+                replacing_folder(path) as folder,
+            ):
+                ctrl_c.let_go()
+                examples = Examples(
+                    aus=dataset.aus.to_numpy(dtype=np.float32),
+                    labels=dataset.labels,
+                    features=INTENSITY_COLUMNS,
+                    emotions=dataset.emotions.names,
+                    parts=parts,
+                )
+                fit = fit_classifier(examples, plan, seed, folder, tell, ctrl_c)
+                facts = {
+                    "schema": SCHEMA,
+                    "name": path.name,
+                    "kind": kind,
+                    **_facts(dataset, plan, parts, fit, seed),
+                    "notes": notes,
+                    **({"command": command} if command else {}),
+                    **made_by(),
+                }
+                _write_bundle(folder, facts, dataset, parts, fit)
+        except KeyboardInterrupt as error:
+            raise Interrupted(
+                "Interrupted before there was a model to keep; nothing was written."
+            ) from error
+    test_it = f"test it: aufer evaluate --model {shlex.quote(str(path))} --testset TESTSET"
     if fit.stopped == INTERRUPTED:
         raise Interrupted(
             f"Interrupted after epoch {len(fit.history)}; the best model so far (epoch "
             f"{fit.best_epoch}) is in {path}.",
-            hint=f"test it: aufer evaluate --model {path} --testset TESTSET",
+            hint=test_it,
+        )
+    if ctrl_c.pressed:
+        raise Interrupted(
+            f"Interrupted when the training was over; the whole model is in {path}.", hint=test_it
         )
     return Bundle(path, facts)
 
@@ -170,40 +200,38 @@ def check_counts(dataset: Dataset) -> list[str]:
     ]
 
 
+def check_shares(parts: Parts, recipe: Recipe) -> list[str]:
+    """Notes about parts of the split that are larger or smaller than asked for."""
+    asked = (("test", recipe.test_size), ("validation", recipe.validation_size))
+    return [
+        f"--{name}-size {size:g} was asked for; the nearest share that the faces can be split at "
+        f"is {100 * share:.0f} %"
+        for (name, size), share in zip(asked, _shares(parts), strict=True)
+        if abs(share - size) > SHARE_TOLERANCE
+    ]
+
+
+def _shares(parts: Parts) -> tuple[float, float]:
+    """The test part's share of all rows, and the validation part's of the others."""
+    n_train, n_validation, n_test = parts.sizes().values()
+    rest = n_train + n_validation
+    return n_test / (rest + n_test), n_validation / rest
+
+
 def _choose(known: dict[str, Any], word: str, what: str) -> Any:
     if word not in known:
         raise UsageError(f"There is no {what} '{word}'; known are {', '.join(known)}.")
     return known[word]
 
 
-def _tell_nobody(epoch: int, values: dict[str, float]) -> None:
-    pass
-
-
-def _bundle_path(
-    dataset_path: Path,
-    kind: str,
-    out: Path | None,
-    models_folder: Path,
-    name: str | None,
-    force: bool,
-) -> Path:
-    if not dataset_path.is_file():
+def _named_path(out: Path | None, models_folder: Path, name: str | None) -> Path | None:
+    if out is not None or name is None:
+        return out
+    if not name.strip(".") or Path(name).name != name:
         raise UsageError(
-            f"The dataset {dataset_path} does not exist.", hint="make one: aufer build-dataset"
+            f"'{name}' can't be a model's name.", hint="use --out for a path elsewhere"
         )
-    if out is not None:
-        path = out
-    elif name is not None:
-        if not name.strip(".") or Path(name).name != name:
-            raise UsageError(
-                f"'{name}' can't be a model's name.", hint="use --out for a path elsewhere"
-            )
-        path = models_folder / name
-    else:
-        path = new_bundle_path(models_folder, dataset_path, kind)
-    check_bundle_replaceable(path, force=force)
-    return path
+    return models_folder / name
 
 
 def _split(dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
@@ -215,6 +243,7 @@ def _split(dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
             recipe.test_size,
             recipe.validation_size,
             seed,
+            dataset.emotions.names,
         )
     return split_reference(len(dataset), recipe.test_size, recipe.validation_size, seed)
 
@@ -223,9 +252,29 @@ def _say_plan(dataset: Dataset, parts: Parts, notes: Sequence[str]) -> None:
     counts = ", ".join(f"{name} {n}" for name, n in dataset.counts().items())
     log.info("%s: %d faces (%s)", dataset.path, len(dataset), counts)
     sizes = ", ".join(f"{name} {n}" for name, n in parts.sizes().items())
-    log.info("split: %s; %s", sizes, parts.rule)
+    test, validation = _shares(parts)
+    log.info(
+        "split: %s (test %.0f %%, then validation %.0f %% of the rest); %s",
+        sizes,
+        100 * test,
+        100 * validation,
+        parts.rule,
+    )
     for note in notes:
         log.warning(note)
+
+
+def _write_bundle(
+    folder: Path, facts: dict[str, Any], dataset: Dataset, parts: Parts, fit: Fit
+) -> None:
+    """Write all that the classifier did not, and add the hashes to ``facts``."""
+    write_rows(folder, dataset, parts)
+    write_history(folder, fit.history)
+    draw_training(fit.history, fit.best_epoch, facts["name"], folder / PLOT_NAME)
+    (folder / CARD_NAME).write_text(write_card(facts), encoding="utf-8", newline="\n")
+    facts["files"] = hash_files(folder, FACTS_NAME)
+    # last: a folder with this file is whole
+    (folder / FACTS_NAME).write_text(to_json(facts), encoding="utf-8", newline="\n")
 
 
 def _facts(dataset: Dataset, recipe: Recipe, parts: Parts, fit: Fit, seed: int) -> dict[str, Any]:

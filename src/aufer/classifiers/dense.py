@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import shutil
 import time
@@ -11,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from aufer.bundle import HISTORY_COLUMNS, KERAS_NAME, ONNX_NAME
+from aufer.bundle import CHECKPOINTS, HISTORY_COLUMNS, KERAS_NAME, ONNX_NAME
 from aufer.classifiers.backend import import_keras
+from aufer.classifiers.ctrl_c import CtrlC
 from aufer.classifiers.onnx_export import compare_with_onnx, write_dense_onnx
 from aufer.classifiers.recipe import (
     ALL_EPOCHS,
@@ -25,10 +28,10 @@ from aufer.classifiers.recipe import (
 )
 from aufer.errors import AuferError
 
+log = logging.getLogger("aufer")
+
 HIDDEN_LAYERS = (300, 200, 100, 50)
 """Units of the hidden layers, those of the reference project."""
-
-CHECKPOINTS = "checkpoints"
 
 
 def build(
@@ -50,7 +53,7 @@ def build(
             network.add(layers.Dropout(recipe.dropout))
     network.add(layers.Dense(n_outputs, activation="softmax"))  # [n, emotions]
     network.compile(
-        optimizer=keras.optimizers.Adam(recipe.learning_rate),
+        optimizer=keras.optimizers.Adam(float(recipe.learning_rate)),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
         jit_compile=False,  # compiling takes longer than training does
@@ -58,26 +61,43 @@ def build(
     return network
 
 
-def fit(examples: Examples, recipe: Recipe, seed: int, folder: Path, on_epoch: OnEpoch) -> Fit:
+def fit(
+    examples: Examples,
+    recipe: Recipe,
+    seed: int,
+    folder: Path,
+    on_epoch: OnEpoch,
+    ctrl_c: CtrlC | None = None,
+) -> Fit:
     """Train, and write ``model.keras``, ``model.onnx`` and ``checkpoints/`` into ``folder``.
 
     The same seed gives the same weights, bit for bit on one machine: random numbers of Python,
     NumPy and TensorFlow are seeded, for the whole process. It runs on the CPU also where there is a
     GPU, which such a small network would only wait for.
 
+    Args:
+        ctrl_c: told to `hold` when the epochs are over and the files are written.
+
     Raises:
         KeyboardInterrupt: interrupted before an epoch was finished; later, what was learnt until
             then is kept and `Fit.stopped` says `INTERRUPTED`.
-        AuferError: no epoch had a finite loss.
+        AuferError: it diverged: a loss was no finite number.
     """
     keras = import_keras()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     with keras.device("cpu:0"):
-        return _fit(keras, examples, recipe, folder, on_epoch)
+        return _fit(keras, examples, recipe, folder, on_epoch, ctrl_c or CtrlC())
 
 
-def _fit(keras: Any, examples: Examples, recipe: Recipe, folder: Path, on_epoch: OnEpoch) -> Fit:
+def _fit(
+    keras: Any,
+    examples: Examples,
+    recipe: Recipe,
+    folder: Path,
+    on_epoch: OnEpoch,
+    ctrl_c: CtrlC,
+) -> Fit:
     parts, n_outputs = examples.parts, len(examples.emotions)
     inputs = examples.aus.astype(np.float32)  # [n, 17]
     # one column per emotion, also where one has no row: widths never depend on the data
@@ -103,22 +123,24 @@ def _fit(keras: Any, examples: Examples, recipe: Recipe, folder: Path, on_epoch:
             callbacks=[recorder, stopper],
             verbose=0,
         )
+        ctrl_c.hold()
         if stopper.stopped_epoch:
             stopped = EARLY_STOPPING
     except KeyboardInterrupt:
+        ctrl_c.hold()
         if recorder.kept is None:
             raise
         stopped = INTERRUPTED
+        log.info("Ctrl-C: writing the best model so far")
     kept: _Kept | None = recorder.kept
-    if kept is None:
-        raise AuferError(
-            "Training failed: the validation loss was never a finite number.",
-            hint="try a lower --learning-rate, or look for odd values in the dataset",
-        )
+    if kept is None or recorder.diverged_at:
+        raise _diverged(recorder.diverged_at or 1, recipe)
     network.set_weights(kept.last_weights)
     last = predict(network, inputs)
     network.set_weights(kept.best_weights)
     best = predict(network, inputs)
+    if not (np.isfinite(best).all() and np.isfinite(last).all()):
+        raise _diverged(len(kept.history), recipe)
     if recipe.checkpoint_format == "keras":
         shutil.copyfile(kept.best_path, folder / KERAS_NAME)
     else:
@@ -131,6 +153,14 @@ def _fit(keras: Any, examples: Examples, recipe: Recipe, folder: Path, on_epoch:
         best=best,
         last=last,
         onnx_difference=compare_with_onnx(folder / ONNX_NAME, inputs, best),
+    )
+
+
+def _diverged(epoch: int, recipe: Recipe) -> AuferError:
+    return AuferError(
+        f"Training diverged: in epoch {epoch} the loss was no finite number any more; nothing was "
+        "written.",
+        hint=f"try a lower --learning-rate than {recipe.learning_rate:g}, e.g. 0.001",
     )
 
 
@@ -171,6 +201,7 @@ def _recorder(keras: Any, folder: Path, suffix: str, on_epoch: OnEpoch) -> Any:
             super().__init__()
             self.kept: _Kept | None = None
             self.history: list[dict[str, float]] = []
+            self.diverged_at = 0
             self.started = time.monotonic()
 
         def on_train_begin(self, logs: Any = None) -> None:
@@ -181,6 +212,10 @@ def _recorder(keras: Any, folder: Path, suffix: str, on_epoch: OnEpoch) -> Any:
             values = {**logs, "epoch": epoch + 1, "seconds": round(now - self.started, 3)}
             self.started = now
             row = {name: values[name] for name in HISTORY_COLUMNS}
+            if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
+                self.diverged_at = epoch + 1
+                self.model.stop_training = True
+                return
             self.history = [*self.history, row]
             weights, old = self.model.get_weights(), self.kept
             if row["val_loss"] < (old.best_loss if old else np.inf):

@@ -1,7 +1,9 @@
 """A bare Keras file, such as the reference project's ``best_model.hdf5``, as a model.
 
 A file from elsewhere may hold code. It is looked at without TensorFlow first, and refused where it
-holds a Lambda layer or a layer class that is not Keras's own; it is then loaded in safe mode.
+holds a Lambda layer or a class that is not one of Keras's own model parts; it is then loaded in
+safe mode. Keras goes by the suffix, so the first bytes must agree with it: a file that is two
+things at once would be looked at as one and loaded as the other.
 """
 
 from __future__ import annotations
@@ -24,6 +26,22 @@ from aufer.provenance import Extractor
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_ZIP_MAGIC = b"PK\x03\x04"
+_KERAS_PARTS = (
+    "activations",
+    "constraints",
+    "dtype_policies",
+    "engine",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "regularizers",
+)
+"""Modules of Keras whose classes a model may name; `keras.utils`, say, can fetch files."""
+
 _CODE_CLASSES = ("Lambda", "__lambda__", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer")
 _ROWS_AT_ONCE = 65536
 
@@ -112,24 +130,27 @@ def _read_config(path: Path) -> Any:
     """The description of the layers that a Keras file holds, as JSON."""
     no_model = f"{path} is no Keras model"
     hint = "give a .keras, .h5 or .hdf5 file that was saved with model.save()"
-    with path.open("rb") as file:
-        start = file.read(len(_HDF5_MAGIC))
+    is_archive = path.suffix.lower() == ".keras"
+    magic = _ZIP_MAGIC if is_archive else _HDF5_MAGIC
     try:
-        if start.startswith(b"PK"):
+        with path.open("rb") as file:
+            start = file.read(len(magic))
+        if start != magic:
+            kind = "a .keras archive" if is_archive else "an HDF5 file"
+            raise DataError(f"{no_model}: it does not begin as {kind} does.", hint=hint)
+        if is_archive:
             with zipfile.ZipFile(path) as archive:
                 return json.loads(archive.read("config.json"))
-        if start == _HDF5_MAGIC:
-            import h5py
+        import h5py
 
-            with h5py.File(path, "r") as file:
-                config = file.attrs.get("model_config")
-            if config is None:
-                raise DataError(f"{no_model}: it holds weights without the layers.", hint=hint)
-            return json.loads(config)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        with h5py.File(path, "r") as opened:
+            config = opened.attrs.get("model_config")
+        if config is None:
+            raise DataError(f"{no_model}: it holds weights without the layers.", hint=hint)
+        return json.loads(config)
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         reason = f"{no_model}, or is cut: {str(error).strip()}."
         raise DataError(reason, hint="copy or download the file again") from error
-    raise DataError(f"{no_model}: it is neither a .keras archive nor an HDF5 file.", hint=hint)
 
 
 def _check_holds_no_code(config: Any, path: Path) -> None:
@@ -137,12 +158,19 @@ def _check_holds_no_code(config: Any, path: Path) -> None:
         name = str(layer["class_name"])
         module = layer.get("module")
         registered = str(layer.get("registered_name") or "")
-        foreign = module is not None and str(module).split(".")[0] not in ("keras", "builtins")
+        foreign = module is not None and not _is_of_keras(str(module))
         if name in _CODE_CLASSES or foreign or ">" in registered:
             raise DataError(
                 f"{path} holds a layer that runs code of its own ({name}); it is refused.",
                 hint="save the model with Keras's own layers only (no Lambda)",
             )
+
+
+def _is_of_keras(module: str) -> bool:
+    if module in ("keras", "builtins"):
+        return True
+    parts = [part for part in module.split(".") if part != "src"]
+    return len(parts) > 1 and parts[0] == "keras" and parts[1] in _KERAS_PARTS
 
 
 def _described_objects(config: Any) -> Iterator[dict[str, Any]]:

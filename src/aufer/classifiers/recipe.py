@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -62,8 +63,8 @@ class Recipe:
         for name, low in (("epochs", 1), ("patience", 0), ("batch_size", 1)):
             if getattr(recipe, name) < low:
                 raise UsageError(f"{_option(name)} must be at least {low}.")
-        if not recipe.learning_rate > 0:
-            raise UsageError("--learning-rate must be greater than 0.")
+        if not 0 < recipe.learning_rate < math.inf:
+            raise UsageError("--learning-rate must be a number greater than 0.")
         for name in ("test_size", "validation_size"):
             if not 0 < getattr(recipe, name) < 1:
                 raise UsageError(f"{_option(name)} must be a share between 0 and 1, e.g. 0.25.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def command(
     from aufer.metrics import with_interval
     from aufer.train import train
 
-    with epoch_talk() as on_epoch:
+    with epoch_talk() as on_epoch, _exit_code_kept():
         bundle = train(
             dataset,
             recipe=recipe,
@@ -156,6 +157,19 @@ def epoch_talk() -> Iterator[Callable[[int, dict[str, float]], None]]:
             )
 
         yield update
+
+
+@contextmanager
+def _exit_code_kept() -> Iterator[None]:
+    """The process ends when it was interrupted: one more Ctrl-C must not change how."""
+    from aufer.errors import Interrupted
+
+    try:
+        yield
+    except Interrupted:
+        with suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise
 
 
 def describe_epoch(epoch: int, values: dict[str, float]) -> str:
