@@ -26,6 +26,7 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "psutil": ("psutil", "extract, doctor"),
     "docker": ("docker", "extract --engine docker"),
     "platformdirs": ("platformdirs", "extract --engine docker"),
+    "keras": ("keras", "train"),
     "tensorflow": ("tensorflow", "train"),
     "onnx": ("onnx", "train"),
     "onnxruntime": ("onnxruntime", "evaluate, predict"),
