@@ -277,7 +277,11 @@ def test_an_image_that_cant_be_pulled(stand_in_image: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", ["unpinned", "pinned"])
 def test_a_missing_image_is_pulled_and_its_digest_recorded(
-    client, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+    client,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
 ) -> None:
     path = save_face(tmp_path / "a.jpg")
     bars: list[tuple[str, int, list[int]]] = []
@@ -287,7 +291,7 @@ def test_a_missing_image_is_pulled_and_its_digest_recorded(
         bars.append((what, total, []))
         yield bars[-1][2].append
 
-    logging.getLogger("aufer").setLevel(logging.ERROR)  # -qq does not silence the licence
+    caplog.set_level(logging.ERROR, "aufer")  # -qq does not silence the licence
     with serve_image(docker_engine._pack_root()) as (repository, digest):
         name = f"{repository}@{digest}" if kind == "pinned" else f"{repository}:latest"
         try:

@@ -17,7 +17,7 @@ from aufer.errors import EnvironmentFailure
 from aufer.openface.engine import DEFAULT_IMAGE, SEE_DOCTOR
 
 PYTHONS = ((3, 10), (3, 13))
-"""First and last version of Python that is tested."""
+"""First and last version of Python that pyproject.toml allows."""
 
 PACKAGES: dict[str, tuple[str, str]] = {
     "numpy": ("numpy", "every command"),

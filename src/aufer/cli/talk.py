@@ -34,7 +34,6 @@ def set_level(level: int) -> None:
     """Send the library's talk to stderr from this level on."""
     if not any(isinstance(handler, _StderrHandler) for handler in log.handlers):
         log.addHandler(_StderrHandler())
-        log.propagate = False
     log.setLevel(level)
 
 
