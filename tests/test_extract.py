@@ -21,7 +21,7 @@ from aufer.images import find_images
 from aufer.openface.engines import make_engine
 from aufer.openface.measure import measuring
 from tests.require import require
-from tests.running import Ran, RunAufer
+from tests.running import Ran, RunAufer, run_aufer
 from tests.stand_in.pictures import save_broken, save_face
 
 if TYPE_CHECKING:
@@ -423,3 +423,11 @@ def test_a_place_that_cant_be_written_to(images: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(AuferError, match="can't be written to"):
         extract(images, tmp_path / "t.csv", engine=make_engine("local"))
+
+
+def test_no_face_at_all_is_told_with_the_common_reason(tmp_path: Path, local_case) -> None:
+    for seed in range(3):
+        save_face(tmp_path / "photos" / "happy" / f"{seed}.png", size=(48, 48), seed=seed)
+    ran = run_aufer("extract", "photos", *local_case.words, cwd=tmp_path).check()
+    assert "no face was measured in 3 images, mostly: 48x48" in ran.err
+    assert "next:" not in ran.err

@@ -104,7 +104,12 @@ def command(
     n_failed = int(table.frame["status"].isin(FAILED_STATUSES).sum())
     n_ok = table.counts().get("ok", 0)
     source = "" if out == Path("data/aus.csv") else f" {shlex.quote(str(out))}"
-    say(f"Images measured: {n_ok} of {len(table)}; next: aufer build-dataset{source}")
+    if n_ok:
+        say(f"Images measured: {n_ok} of {len(table)}; next: aufer build-dataset{source}")
+    else:
+        reasons = table.frame["reason"].value_counts()
+        common = f", mostly: {reasons.index[0]}" if len(reasons) and reasons.index[0] else ""
+        warn(f"no face was measured in {len(table)} images{common}; see the table's column reason")
     print_data(to_json(read_json(out.with_suffix(".json"))).rstrip() if as_json else str(out))
     if n_failed:
         warn(f"unreadable, or crashed OpenFace: {n_failed}; the table's column reason says why")
