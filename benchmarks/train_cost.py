@@ -67,9 +67,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=default, help="the reference's emotion.csv")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=5000, help="at most, for both")
-    parser.add_argument("--quick", action="store_true", help="one run")
+    parser.add_argument("--quick", action="store_true", help="three pairs")
     options = parser.parse_args()
-    runs = 1 if options.quick else options.runs
+    runs = 3 if options.quick else options.runs
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     ratios = []
     print("seed  epochs bare/aufer  bare s  aufer s  ratio")
