@@ -221,7 +221,7 @@ def test_an_edited_dataset_is_kept(tmp_path: Path, sample: Path) -> None:
         (lambda f: f.assign(AU12_r=np.where(f.index == 7, -1, 1)), "data row 8 is -1, outside"),
         (lambda f: f.assign(AU12_r=np.where(f.index == 7, "high", "1")), "data row 8 is 'high'"),
         (lambda f: f.assign(AU12_r=np.where(f.index == 7, np.nan, 1)), "data row 8 is empty"),
-        (lambda f: f.assign(emotion=6), "'6' is no emotion of this study"),
+        (lambda f: f.assign(emotion=6), "the label '6' is, nobody says"),
         (lambda f: f.assign(emotion="fear"), "'fear' is no emotion"),
         (
             lambda f: f.assign(emotion=np.where(f.index == 7, np.nan, 1)),
@@ -381,6 +381,44 @@ def test_a_persons_own_json_is_kept(aufer: RunAufer, tmp_path: Path, sample: Pat
     ran = aufer("build-dataset", sample / "train", "--out", "survey.csv").check(1)
     assert "survey.json is not one of" in ran.err
     assert (tmp_path / "survey.json").read_text() == '{"my": "notes"}'
+
+
+def test_numbers_of_a_bare_file_are_never_guessed(
+    aufer: RunAufer, sample_dataset: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bare.csv").write_bytes(sample_dataset.read_bytes())
+    ran = aufer("build-dataset", "bare.csv", "--emotions", "happy,sad").check(4)
+    assert "nobody says" in ran.err
+    assert not (tmp_path / "data").exists()
+    chosen = ("build-dataset", sample_dataset, "--emotions", "happy,sad")
+    aufer(*chosen).check()  # its sidecar says
+    counts = json.loads((tmp_path / "data" / "emotion.json").read_text())["counts"]
+    assert counts == {"happy": 92, "sad": 79}
+
+
+def test_tables_of_another_kind_are_kept(aufer: RunAufer, tmp_path: Path, sample: Path) -> None:
+    write_au_table(table_of({}, {"emotion": "happy"}), tmp_path / "aus.csv")
+    before = (tmp_path / "aus.csv").read_bytes()
+    ran = aufer("build-dataset", sample / "train", "--out", "aus.csv").check(1)
+    assert "another kind of file (aufer/au-table/1)" in ran.err
+    assert "the source too" in aufer("build-dataset", "aus.csv", "--out", "aus.csv").check(2).err
+    assert (tmp_path / "aus.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("out", [".", "", "x.json", "x"])
+def test_a_tables_name_ends_in_csv(aufer: RunAufer, sample: Path, out: str, tmp_path: Path) -> None:
+    ran = aufer("build-dataset", sample / "train", "--out", out).check(2)
+    assert "can't be a table's name" in ran.err
+    assert not list(tmp_path.glob("x*"))
+
+
+def test_groups_in_the_file_itself_are_used(tmp_path: Path, sample_dataset: Path) -> None:
+    frame = pd.read_csv(sample_dataset)
+    frame["group"] = [f"p{number // 5}" for number in range(len(frame))]
+    frame.to_csv(tmp_path / "foreign.csv", index=False)
+    groups = read_dataset(tmp_path / "foreign.csv").groups
+    assert groups is not None
+    assert groups[:6].tolist() == ["p0"] * 5 + ["p1"]
 
 
 def test_two_datasets_live_side_by_side(aufer: RunAufer, tmp_path: Path, sample: Path) -> None:

@@ -204,7 +204,7 @@ def test_results_are_utf_8_whatever_the_system(
 
 
 def test_a_name_that_is_too_long(aufer: RunAufer, sample: Path) -> None:
-    ran = aufer("build-dataset", sample / "train", "--out", "a" * 300).check(2)
+    ran = aufer("build-dataset", sample / "train", "--out", "a" * 300 + ".csv").check(2)
     assert "too long" in ran.err
 
 

@@ -273,10 +273,14 @@ def test_label_numbers_of_a_bare_csv_are_the_models(
     order = ("--emotions", ",".join(names))
     aufer("train", "turned.csv", *order, "--out", "m", "--epochs", "3").check()
     facts = []
-    for testset in ("turned.csv", "named.csv"):
-        ran = aufer("evaluate", "--model", "m", "--testset", testset, "--json").check()
+    for testset, said in (("turned.csv", order), ("named.csv", ())):
+        ran = aufer("evaluate", "--model", "m", "--testset", testset, "--json", *said).check()
         facts.append(json.loads(ran.out)["figures"]["all"]["confusion"])
     assert facts[0] == facts[1]
+    # neither the usual order nor one that was said: refused, with the way to say it
+    ran = aufer("evaluate", "--model", "m", "--testset", "turned.csv").check(4)
+    assert "nobody says" in ran.err
+    assert f"--emotions {','.join(names)}" in ran.err
 
 
 def test_reports_of_different_models_and_test_sets_do_not_collide(
@@ -312,6 +316,26 @@ def test_a_test_set_of_training_faces_only_says_so(bundle: Path) -> None:
 def test_labels_go_with_images_only(aufer: RunAufer, bundle: Path, sample_dataset: Path) -> None:
     ran = aufer("evaluate", "--testset", sample_dataset, "--labels", "x.csv").check(2)
     assert "--labels goes with a folder of images" in ran.err
+
+
+@pytest.mark.parametrize("text", ["{", '{"model": 3, "schema": "x"}', "[]"])
+def test_a_damaged_report_is_left_alone(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path, text: str
+) -> None:
+    folder = tmp_path / "reports" / "small-on-test"
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(text)
+    ran = aufer("evaluate", "--testset", sample / "test").check()
+    assert "small-on-test-2" in ran.out
+    assert (folder / "report.json").read_text() == text
+
+
+def test_the_emotions_of_the_study_do_not_block_other_models(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "aufer.toml").write_text('emotions = ["happy", "sad"]\n')
+    aufer("predict", sample / "test" / "happy").check()
+    aufer("evaluate", "--testset", sample / "test").check()
 
 
 # ---- predict
@@ -368,6 +392,25 @@ def test_predict_refuses_bad_rows(
     ran = aufer("predict", "rows.csv").check(4)
     assert message in ran.err
     assert ran.out == ""
+
+
+def test_predict_knows_what_a_datasets_sidecars_say(
+    aufer: RunAufer, bundle: Path, sample_dataset: Path
+) -> None:
+    ran = aufer("predict", sample_dataset).check()
+    assert "origin is unknown" not in ran.err
+    assert ran.out.splitlines()[1].startswith("angry/Training_")
+
+
+def test_inputs_with_the_same_names_are_told_apart(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    for folder in ("x", "y"):
+        shutil.copytree(sample / "test" / "happy", tmp_path / folder / "happy")
+    ran = aufer("predict", "x", "y").check()
+    names = [line.split(",")[0] for line in ran.out.splitlines()[1:]]
+    assert len(set(names)) == len(names) == 22
+    assert {name.split("/")[0] for name in names} == {"x", "y"}
 
 
 def test_no_model_and_wrong_names(

@@ -70,7 +70,7 @@ def test_an_unknown_word_is_told_with_the_nearest_known_one() -> None:
     assert "'happy'" in raised.value.hint
 
 
-@pytest.mark.parametrize("text", ["angry", "", "sad,sad"])
+@pytest.mark.parametrize("text", ["angry", "", "sad,sad", "status,happy", "0,1"])
 def test_a_set_needs_two_different_emotions(text: str) -> None:
     with pytest.raises(DataError):
         Emotions.parse(text)

@@ -200,7 +200,9 @@ def read_au_table(path: Path, emotions: Emotions | None = None) -> AuTable:
 def write_au_table(table: AuTable, path: Path, *, force: bool = False, command: str = "") -> None:
     """Write ``aus.csv`` and its sidecar in one step; an edited older one is kept unless forced."""
     sidecar = path.with_suffix(".json")
-    check_replaceable({path: sidecar}, force=force, command=command or "aufer extract")
+    check_replaceable(
+        {path: sidecar}, force=force, command=command or "aufer extract", schema=SCHEMA
+    )
     facts = {
         "schema": SCHEMA,
         **made_by(),
@@ -225,8 +227,11 @@ def with_notes(table: AuTable, *notes: str) -> AuTable:
     return replace(table, notes=(*table.notes, *notes))
 
 
-def join_tables(tables: Sequence[AuTable]) -> AuTable:
-    """Several AU tables as one; where image names clash, each gets its folder's name in front.
+def join_tables(tables: Sequence[AuTable], names: Sequence[str] = ()) -> AuTable:
+    """Several AU tables as one; where image names clash, each gets its table's name in front.
+
+    Args:
+        names: of the tables, as the user typed them; numbers are used where they are not distinct.
 
     Raises:
         DataError: they are different measures.
@@ -236,12 +241,12 @@ def join_tables(tables: Sequence[AuTable]) -> AuTable:
     extractor, warnings = join_extractors([table.extractor for table in tables])
     notes = [*(note for table in tables for note in table.notes), *warnings]
     frames = [table.frame for table in tables]
+    distinct = len(set(names)) == len(tables)
+    prefixes = names if distinct else [str(n) for n in range(1, len(tables) + 1)]
     if pd.concat([frame["image"] for frame in frames]).duplicated().any():
         frames = [
-            table.frame.assign(
-                image=[f"{table.images_folder or number}/{name}" for name in table.frame["image"]]
-            )
-            for number, table in enumerate(tables, start=1)
+            table.frame.assign(image=[f"{prefix}/{image}" for image in table.frame["image"]])
+            for prefix, table in zip(prefixes, tables, strict=True)
         ]
     return AuTable(
         pd.concat(frames, ignore_index=True), extractor, notes=tuple(dict.fromkeys(notes))

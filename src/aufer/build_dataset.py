@@ -148,10 +148,17 @@ def build_dataset(
         without a face. AuferError: an output was edited by a person.
     """
     emotions = emotions or Emotions()
+    if out.resolve() in [source.resolve() for source in sources]:
+        raise UsageError(
+            f"{out} is the source too; it would be replaced.", hint="choose another name: --out"
+        )
     check_dataset_replaceable(out, emotions, force=force)
     # a set of one's own may be a choice among those at hand; the usual six are complete
     readable = emotions if emotions == Emotions() else emotions.with_others()
-    table = join_tables([read_source(source, readable, faces) for source in sources])
+    table = join_tables(
+        [read_source(source, readable, faces) for source in sources],
+        names=[source.as_posix() for source in sources],
+    )
     named = " and ".join(str(source) for source in sources)
     unlabelled = int((table.frame["emotion"] == "").sum())
     if unlabelled:

@@ -20,7 +20,14 @@ from aufer.action_units import INTENSITY_COLUMNS, au_key
 from aufer.csv_table import check_intensities, check_not_video, read_csv, to_numbers
 from aufer.emotions import Emotions
 from aufer.errors import DataError
-from aufer.files import check_replaceable, is_edited, read_json, sha256_of, write_with_sidecar
+from aufer.files import (
+    check_replaceable,
+    check_table_name,
+    is_edited,
+    read_json,
+    sha256_of,
+    write_with_sidecar,
+)
 from aufer.provenance import Extractor, made_by
 
 SCHEMA = "aufer/dataset/1"
@@ -117,9 +124,9 @@ def read_dataset(path: Path, emotions: Emotions | None = None) -> Dataset:
     emotions = emotions or own
     labels = _read_labels(frame[LABEL_COLUMN], own, emotions, path)
     if rows is None:
-        rows = pd.DataFrame({"image": [""] * len(frame)})
-        for name in ("sha256", "group"):
-            rows[name] = ""
+        rows = pd.DataFrame(index=frame.index)
+        for name in ("image", "sha256", "group"):
+            rows[name] = frame[name] if name in frame and not facts else ""
         rows["confidence"] = np.nan
     rows = rows.assign(emotion=[emotions.names[label] for label in labels])
     if not (rows["group"] != "").any():
@@ -147,7 +154,8 @@ def _read_labels(column: pd.Series, own: Emotions, emotions: Emotions, path: Pat
     where = f"The column emotion of {path}"
     words = column.unique().tolist()
     names = {word: own.find(word) or emotions.find_name(word) for word in words}
-    emotions.check([names[word] or word for word in words], where, numbers=False)
+    emotions.without_numbers().check([w for w in words if names[w] is None], where)
+    emotions.check([name for name in names.values() if name], where, numbers=False)
     numbers = {
         word: emotions.number(emotions.find_name(name) or "") for word, name in names.items()
     }
@@ -198,7 +206,8 @@ def emotion_table_path(path: Path, emotion: str) -> Path:
 
 def check_dataset_replaceable(path: Path, emotions: Emotions, *, force: bool) -> None:
     """Raise when a person edited one of the files that writing the dataset would replace."""
-    check_replaceable(output_paths(path, emotions), force=force)
+    check_table_name(path)
+    check_replaceable(output_paths(path, emotions), force=force, schema=SCHEMA)
 
 
 def write_dataset(

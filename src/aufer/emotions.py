@@ -28,6 +28,12 @@ ALIASES: dict[str, str] = {
 """Other words for an emotion, as folder names of published face sets spell them."""
 
 
+RESERVED = frozenset(
+    "image sha256 group status reason confidence emotion label predicted correct "
+    "seen_in_training".split()
+)
+"""Columns of the tables in which each emotion has a column too."""
+
 _PLAIN = re.compile(r"\w[\w -]*")
 
 
@@ -36,6 +42,8 @@ class Emotions:
     """An ordered set of emotion names; the position of a name is its label number."""
 
     names: tuple[str, ...] = DEFAULT_NAMES
+    n_numbered: int | None = None
+    """Label numbers stand for the first so many names; None: for all. 0: nobody said the order."""
 
     def __post_init__(self) -> None:
         usual = f"--emotions {','.join(DEFAULT_NAMES)}"
@@ -45,10 +53,10 @@ class Emotions:
                 hint=usual,
             )
         for name in self.names:
-            if not _PLAIN.fullmatch(name):
+            if not _PLAIN.fullmatch(name) or name in RESERVED or name.isdecimal():
                 raise DataError(
                     f"{name!r} can't be an emotion's name: it names a folder and a column too.",
-                    hint=f"letters, digits, spaces, - and _ only: {usual}",
+                    hint=f"plain words, and none of our columns' names: {usual}",
                 )
 
     @classmethod
@@ -87,14 +95,19 @@ class Emotions:
             number = float(str(word))
         except ValueError:
             return None
-        if number.is_integer() and 0 <= number < len(self.names):
+        limit = len(self.names) if self.n_numbered is None else self.n_numbered
+        if number.is_integer() and 0 <= number < limit:
             return self.names[int(number)]
         return None
 
     def with_others(self) -> Emotions:
         """This set with the other well-known emotions behind it, to read data that have more."""
         others = [n for n in (*DEFAULT_NAMES, *ALIASES.values()) if self.find_name(n) is None]
-        return Emotions((*self.names, *dict.fromkeys(others)))
+        return Emotions((*self.names, *dict.fromkeys(others)), n_numbered=len(self.names))
+
+    def without_numbers(self) -> Emotions:
+        """This set where nobody said which number is which emotion."""
+        return Emotions(self.names, n_numbered=0)
 
     def number(self, name: str) -> int:
         """The label number of an emotion's name."""
@@ -118,8 +131,15 @@ class Emotions:
             return
         listed = ", ".join(f"'{word}'" for word in unknown[:5])
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        if numbers and unknown[0].replace(".", "", 1).isdecimal():
+            raise DataError(
+                f"{where}: which emotion the label {listed}{more} is, nobody says; known are "
+                f"{self}.",
+                hint="use names, or say the order of the numbers: "
+                f"--emotions {','.join(self.names)}",
+            )
         near = self.nearest(unknown[0])
-        new = unknown[0].lower() if _PLAIN.fullmatch(unknown[0].lower()) else "other"
+        new = ",".join(w.lower() for w in unknown if _PLAIN.fullmatch(w.lower())) or "other"
         raise DataError(
             f"{where}: {listed}{more} is no emotion of this study; known are {self}.",
             hint=(f"rename '{unknown[0]}' to '{near}'" if near else "rename or move it")

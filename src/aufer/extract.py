@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aufer.au_table import AuTable, write_au_table
+from aufer.au_table import SCHEMA, AuTable, write_au_table
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, UsageError
-from aufer.files import check_replaceable, write_with_sidecar
+from aufer.files import check_replaceable, check_table_name, write_with_sidecar
 from aufer.images import Image, check_path, find_images, is_image, printable, walk_files
 from aufer.openface.keeping import check_openface_folder, openface_folder_of, put_in_place
 from aufer.openface.measure import KEEPABLE, measuring
@@ -88,7 +88,9 @@ def extract(
     openface_folder = openface_folder_of(out) if keep_openface_files else None
 
     def check_outputs() -> None:
-        check_replaceable(sidecars, force=force, command=command)
+        for path, sidecar in sidecars.items():
+            schema = SCHEMA if path == out else LANDMARKS_SCHEMA
+            check_replaceable({path: sidecar}, force=force, command=command, schema=schema)
         if openface_folder is not None:
             check_openface_folder(openface_folder, force=force, command=command)
 
@@ -126,7 +128,8 @@ def extract(
 
 def _check_choices(faces: str, keep: Collection[str], out: Path) -> None:
     check_path(out)
-    if out.suffix.lower() == ".json" or len(os.fsencode(out.name)) > LONGEST_NAME:
+    check_table_name(out)
+    if len(os.fsencode(out.name)) > LONGEST_NAME:
         raise UsageError(
             f"--out {printable(str(out))[:80]} can't be the table's name.",
             hint=f"a name such as faces.csv, of {LONGEST_NAME} letters at most; its description "

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aufer.errors import AuferError, DataError
+from aufer.errors import AuferError, DataError, UsageError
 
 Writer = Callable[[Path], object]
 """Writes one file at the path it is given."""
@@ -174,18 +174,37 @@ def is_edited(path: Path, sidecar: Path) -> bool:
     return sha256_of(path) not in _recorded_hashes(sidecar).get(_name_beside(path, sidecar), [])
 
 
-def check_replaceable(paths: Mapping[Path, Path], *, force: bool, command: str = "") -> None:
+def check_table_name(path: Path) -> None:
+    """Raise `UsageError` for a name that no table can have: its sidecar is the same with .json."""
+    if path.suffix.lower() != ".csv" or path.stem in ("", "."):
+        raise UsageError(
+            f"'{path}' can't be a table's name: it ends in .csv.",
+            hint="a name such as faces.csv; its description becomes faces.json",
+        )
+
+
+def check_replaceable(
+    paths: Mapping[Path, Path], *, force: bool, command: str = "", schema: str = ""
+) -> None:
     """Raise when a derived file was edited by a person (or is not ours at all).
 
     Args:
         paths: each output and its sidecar.
         force: replace it all the same.
         command: what to type to replace it, for the hint.
+        schema: of the new files' sidecars; files of ours of another kind are kept.
     """
     hint = f"to replace it: {command} --force" if command else "to replace it, add: --force"
     for sidecar in set(paths.values()):
         if sidecar.exists() and not force and not (sidecar.is_file() and _holds_ours(sidecar)):
             raise AuferError(f"{sidecar} is not one of `aufer`'s files; it is kept.", hint=hint)
+        if sidecar.exists() and schema and not force:
+            found = read_json(sidecar).get("schema")
+            if found != schema and any(path.exists() for path in paths):
+                raise AuferError(
+                    f"{sidecar} describes another kind of file ({found}); it is kept.",
+                    hint=f"choose another name with --out, or {hint}",
+                )
     for path, sidecar in paths.items():
         if path.is_dir():
             raise AuferError(f"{path} is a folder; a file is to be written there.")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from aufer.action_units import AU_NAMES, INTENSITY_COLUMNS
+from aufer.errors import DataError
 from aufer.files import (
     check_folder_replaceable,
     hash_files,
@@ -71,11 +72,14 @@ def report_folder(reports: Path, model: Model, testset: Path) -> Path:
     first = reports / f"{model_name}-on-{testset_name}"
     folder, number = first, 1
     while (folder / FACTS_NAME).is_file():
-        facts = read_json(folder / FACTS_NAME)
-        of_model = Path(facts.get("model", {}).get("path", "")).resolve()
-        of_testset = Path(facts.get("testset", {}).get("source", "")).resolve()
-        if (of_model, of_testset) == (model_path, testset_path):
-            break
+        try:
+            facts = read_json(folder / FACTS_NAME)
+            of_model = Path(facts["model"]["path"]).resolve()
+            of_testset = Path(facts["testset"]["source"]).resolve()
+            if (of_model, of_testset) == (model_path, testset_path):
+                break
+        except (DataError, KeyError, TypeError):  # damaged, or somebody else's: leave it
+            pass
         number += 1
         folder = first.with_name(f"{first.name}-{number}")
     return folder

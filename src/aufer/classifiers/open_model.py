@@ -22,7 +22,7 @@ def open_model(
 
     Args:
         model: path or name; None takes the workspace's newest, else the shipped one.
-        emotions: name the outputs of a bare file, in order; a bundle has its own, which must agree.
+        emotions: name the outputs of a bare file, in order; a bundle has its own: the same names.
 
     Raises:
         UsageError: no such model. DataError: it is damaged or doesn't fit.
@@ -42,7 +42,7 @@ def open_model(
             )
         return load_keras_file(path, emotions)
     bundle = read_bundle(path)
-    if emotions is not None and emotions.names != bundle.emotions.names:
+    if emotions is not None and set(emotions.names) != set(bundle.emotions.names):
         raise DataError(
             f"The model {bundle.name} answers {bundle.emotions}, not {emotions}.",
             hint="leave --emotions away: the model brings its own",

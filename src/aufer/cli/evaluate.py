@@ -20,8 +20,9 @@ from aufer.cli.options import (
     model_option,
     out_option,
     talk_options,
+    typed_emotions,
 )
-from aufer.emotions import Emotions
+from aufer.emotions import DEFAULT_NAMES, Emotions
 from aufer.errors import EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -93,7 +94,12 @@ def command(
         write_report,
     )
 
+    emotions = typed_emotions(ctx, emotions, model)
     opened = open_model(model, emotions=emotions)
+    # numbers without a sidecar: in the order that was typed, or the usual one; else nobody says
+    known = emotions or opened.emotions
+    if emotions is None and known.names[: len(DEFAULT_NAMES)] != DEFAULT_NAMES:
+        known = known.without_numbers()
     if labels is not None and not testset.is_dir():
         raise UsageError(
             "--labels goes with a folder of images.", hint=f"put the emotions into {testset} itself"
@@ -102,7 +108,7 @@ def command(
     check_report_folder(folder, force=force)
     table = read_faces(
         testset,
-        opened.emotions,
+        known,
         engine=open_engine,
         faces=faces,
         labels=labels,

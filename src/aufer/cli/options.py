@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from aufer.emotions import DEFAULT_NAMES, Emotions
 from aufer.errors import DataError, UsageError
@@ -62,6 +63,18 @@ def emotions_option(default: bool = True) -> Callable[[F], F]:
         help="The emotions in label order."
         + ("" if default else " Default: those of the input, else the usual six."),
     )
+
+
+def typed_emotions(
+    ctx: click.Context, emotions: Emotions | None, model: str | None
+) -> Emotions | None:
+    """``--emotions`` of a command that has a model: a bundle brings its own, and those of
+    aufer.toml are about the study; only a bare Keras file needs them."""
+    from aufer.classifiers.keras_file import is_keras_file
+
+    is_bare = model is not None and is_keras_file(Path(model))
+    source = ctx.get_parameter_source("emotions")
+    return emotions if is_bare or source == ParameterSource.COMMANDLINE else None
 
 
 def out_option(default: str | None, help_text: str) -> Callable[[F], F]:

@@ -18,6 +18,7 @@ from aufer.cli.options import (
     keep_going_option,
     model_option,
     talk_options,
+    typed_emotions,
 )
 from aufer.emotions import Emotions
 from aufer.errors import EXIT_SOME_FAILED
@@ -75,7 +76,7 @@ def command(
     from aufer.openface.faces import read_faces
     from aufer.predict import predict
 
-    opened = open_model(model, emotions=emotions)
+    opened = open_model(model, emotions=typed_emotions(ctx, emotions, model))
     tables = [
         read_faces(
             path,
@@ -87,7 +88,11 @@ def command(
         )
         for path in inputs
     ]
-    table, warnings = predict(opened, join_tables(tables), min_confidence=min_confidence)
+    table, warnings = predict(
+        opened,
+        join_tables(tables, names=[path.as_posix() for path in inputs]),
+        min_confidence=min_confidence,
+    )
     for warning in warnings:
         warn(warning)
     if as_json:

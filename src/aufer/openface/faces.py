@@ -19,7 +19,7 @@ from aufer.csv_table import (
     read_csv,
     to_numbers,
 )
-from aufer.dataset import LABEL_COLUMN, is_dataset, read_dataset
+from aufer.dataset import LABEL_COLUMN, is_dataset, read_dataset, sidecar_paths
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.images import Image, find_images, is_image, walk_files
@@ -152,10 +152,9 @@ def _from_rows(frame: pd.DataFrame, path: Path) -> AuTable:
 
 
 def _from_dataset(path: Path, emotions: Emotions, *, labelled: bool) -> AuTable:
-    if not labelled:
-        frame = read_csv(path)
-        return _from_rows(frame, path)
-    dataset = read_dataset(path, emotions)
+    if not labelled and not sidecar_paths(path)["facts"].exists():
+        return _from_rows(read_csv(path), path)
+    dataset = read_dataset(path, emotions if labelled else None)
     frame = pd.concat([dataset.rows, dataset.aus.reset_index(drop=True)], axis=1)
     names = frame["image"].to_numpy(dtype=object)
     numbered = np.array([f"row {number}" for number in range(1, len(frame) + 1)], dtype=object)
