@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -149,6 +149,25 @@ def test_output_that_is_no_utf8_is_read(tmp_path: Path, script) -> None:
     assert _measure(program, save_face(tmp_path / "a.jpg")).frame["status"].tolist() == ["ok"]
 
 
+def _children_of(process: subprocess.Popen) -> list:
+    """Every process below a running one; none if it or one of them ends meanwhile."""
+    import psutil
+
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _is_asleep(children: list) -> bool:
+    """Whether the stand-in has come to its `sleep`; its other helpers come and go."""
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        return any("sleep" in child.name() for child in children)
+    return False
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_the_program_and_its_children(tmp_path: Path, name: str) -> None:
     import psutil
@@ -166,8 +185,8 @@ def test_a_signal_ends_the_program_and_its_children(tmp_path: Path, name: str) -
     children: list[psutil.Process] = []
     try:
         for _ in range(600):
-            children = psutil.Process(process.pid).children(recursive=True)
-            if any("sleep" in child.name() for child in children):
+            children = _children_of(process)
+            if _is_asleep(children):
                 break
             time.sleep(0.05)
         process.send_signal(getattr(signal, name))
@@ -198,8 +217,8 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
     children: list[psutil.Process] = []
     try:
         for _ in range(600):
-            children = psutil.Process(process.pid).children(recursive=True)
-            if any("sleep" in child.name() for child in children):
+            children = _children_of(process)
+            if _is_asleep(children):
                 break
             time.sleep(0.05)
     finally:
