@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +11,8 @@ import click
 import pytest
 
 from aufer.cli.main import COMMANDS, cli
-from aufer.cli.settings import option_names
 from aufer.init import SETTINGS
-from tests.running import RunAufer
+from tests.running import Ran, RunAufer
 
 ROOT = Path(__file__).parents[1]
 
@@ -164,8 +162,6 @@ def test_the_settings_that_init_writes_are_true(aufer: RunAufer, tmp_path: Path)
     ]
     (tmp_path / "aufer.toml").write_text("\n".join(lines))
     aufer("models", "list").check()
-    for name, command in commands().items():
-        assert "emotions" not in option_names(command) or name
 
 
 def test_settings_from_notepad_and_in_another_encoding(aufer: RunAufer, tmp_path: Path) -> None:
@@ -208,23 +204,40 @@ def test_a_name_that_is_too_long(aufer: RunAufer, sample: Path) -> None:
     assert "too long" in ran.err
 
 
-def test_a_polite_kill_ends_like_an_interrupt(tmp_path: Path, sample_dataset: Path) -> None:
+def run_with_selecting(body: str, folder: Path, dataset: Path) -> Ran:
+    """Run build-dataset in a process of its own, with ``body`` where faces are selected."""
     code = (
         "import os, signal, sys\n"
         "import aufer.build_dataset\n"
-        "def stop(*a, **k): os.kill(os.getpid(), signal.SIGTERM)\n"
-        "aufer.build_dataset.select_faces = stop\n"
+        f"def select(*a, **k): {body}\n"
+        "aufer.build_dataset.select_faces = select\n"
         "from aufer.cli.main import main\nmain(sys.argv[1:])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "build-dataset", str(sample_dataset)],
-        cwd=tmp_path,
+        [sys.executable, "-c", code, "build-dataset", str(dataset)],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 130, done.stderr
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_polite_kill_and_an_interrupt_end_with_130(
+    tmp_path: Path, sample_dataset: Path, name: str
+) -> None:
+    body = f"os.kill(os.getpid(), signal.{name})"
+    ran = run_with_selecting(body, tmp_path, sample_dataset).check(130)
+    assert "Interrupted" in ran.err
     assert not (tmp_path / "data").exists()
+
+
+def test_a_bug_keeps_its_traceback(tmp_path: Path, sample_dataset: Path) -> None:
+    ran = run_with_selecting("raise ZeroDivisionError('a bug')", tmp_path, sample_dataset)
+    assert ran.code == 1
+    assert "Traceback" in ran.err
+    assert "a bug" in ran.err
 
 
 def test_init_keeps_what_is_there(aufer: RunAufer, tmp_path: Path) -> None:
@@ -286,47 +299,6 @@ def disk_free(path: Path) -> int:
     import shutil
 
     return shutil.disk_usage(path).free
-
-
-def test_an_interrupt_ends_with_130(tmp_path: Path, sample_dataset: Path) -> None:
-    code = (
-        "import os, signal, sys\n"
-        "import aufer.build_dataset\n"
-        "def stop(*a, **k): os.kill(os.getpid(), signal.SIGINT)\n"
-        "aufer.build_dataset.select_faces = stop\n"
-        "from aufer.cli.main import main\nmain(sys.argv[1:])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "build-dataset", str(sample_dataset)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 130, done.stderr
-    assert "Interrupted" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "data").exists()
-    assert signal.SIGINT == 2
-
-
-def test_a_bug_keeps_its_traceback(tmp_path: Path, sample_dataset: Path) -> None:
-    code = (
-        "import sys\nimport aufer.build_dataset\n"
-        "def fail(*a, **k): raise ZeroDivisionError('a bug')\n"
-        "aufer.build_dataset.select_faces = fail\n"
-        "from aufer.cli.main import main\nmain(sys.argv[1:])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "build-dataset", str(sample_dataset)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Traceback" in done.stderr
-    assert "a bug" in done.stderr
 
 
 def test_an_output_that_cannot_be_written(aufer: RunAufer, sample: Path, tmp_path: Path) -> None:

@@ -12,21 +12,26 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from types import SimpleNamespace
 
 import pytest
 
 from aufer.errors import EnvironmentFailure
 from aufer.images import Image
-from aufer.openface.docker_client import Layers, clear_failures, connect
-from aufer.openface.engine import this_host
-from aufer.openface.engine_docker import HOST_LABEL, PID_LABEL, ROLE, ROLE_LABEL
+from aufer.openface import container as containers
+from aufer.openface.container import judge_memory
+from aufer.openface.container_options import HOST_LABEL, PID_LABEL, ROLE, ROLE_LABEL
+from aufer.openface.docker_client import Layers, ask, clear_failures, connect, digest_of
+from aufer.openface.engine import Capacity, this_host
 from aufer.openface.engines import make_engine
 from aufer.openface.measure import measure
 from tests import docker_engine
+from tests.engine_line import Line
 from tests.registry import serve_image
+from tests.require import require
 from tests.stand_in.pictures import save_face
 
 pytest_plugins = ["tests.engine_cases"]
@@ -46,7 +51,7 @@ def client(stand_in_image: str) -> Iterator:
 
 def _containers(client, image: str) -> list:
     filters = {"label": ROLE_LABEL, "ancestor": image}
-    return client.containers.list(all=True, filters=filters)
+    return client.containers.list(all=True, filters=filters, ignore_removed=True)
 
 
 def _measure(image: str, *paths: Path):
@@ -183,7 +188,7 @@ def test_a_signal_removes_the_container_and_everything_else(
     assert "Interrupted" in said
     assert _containers(client, stand_in_image) == []
     left = {path.name for path in (tmp_path / "data").iterdir()}
-    assert left == {"images"}
+    assert left <= {"images", ".aufer"}  # the store
 
 
 def test_an_interrupt_while_the_container_is_made_does_not_lose_it(
@@ -246,13 +251,6 @@ def test_no_engine_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
     assert failure.value.exit_code == 3
     for way_out in ("start Docker", "--engine local --openface", "aufer doctor"):
         assert way_out in (failure.value.hint or "")
-
-
-def test_another_machines_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    for host in ("tcp://10.1.2.3:2375", "ssh://me@server"):
-        monkeypatch.setenv("DOCKER_HOST", host)
-        with pytest.raises(EnvironmentFailure, match="another machine"):
-            connect()
 
 
 def test_a_missing_permission_has_its_own_hint() -> None:
@@ -346,51 +344,13 @@ def test_an_image_without_openface(client, tmp_path: Path) -> None:
         client.images.remove("aufer-empty:test", force=True)
 
 
-class _Line:
-    """A TCP port that leads to the engine's socket until it is cut."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.host = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
-        self._open: list[socket.socket] = [self._server]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                near, _ = self._server.accept()
-                far = socket.socket(socket.AF_UNIX)
-                far.connect(self._path)
-            except OSError:
-                return
-            self._open += [near, far]
-            for source, target in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
-
-    @staticmethod
-    def _pump(source: socket.socket, target: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-
-    def cut(self) -> None:
-        for end in self._open:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-
 def test_an_engine_that_vanishes_midway(
     client, stand_in_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base_url = client.api.base_url
     if not base_url.startswith("http+docker"):
         pytest.skip("the engine is not at a Unix socket")
-    line = _Line("/var/run/docker.sock")
+    line = Line()
     monkeypatch.setenv("DOCKER_HOST", line.host)
     for name in ("input", "output"):
         (tmp_path / name).mkdir()
@@ -439,3 +399,267 @@ def test_a_pull_is_counted_in_percent_and_never_back() -> None:
     steps = [layers.advance(event) for event in events]
     assert steps == [0, 0, 0, 12, 12, 0, 25, 17, 0]
     assert sum(steps) + layers.finish() == 100
+
+
+def _prepared(tmp_path: Path, *, name: str = "job", **picture):
+    """A folder with one picture, and an empty one for OpenFace's files."""
+    folders = tmp_path / name / "input", tmp_path / name / "output"
+    for folder in folders:
+        folder.mkdir(parents=True)
+    save_face(folders[0] / f"{name}.jpg", **picture)
+    return folders
+
+
+def test_several_runs_at_once(client, stand_in_image: str, tmp_path: Path) -> None:
+    jobs = [_prepared(tmp_path, name=f"job{seed}", seed=seed, sleep=1) for seed in range(6)]
+    most = [0]
+
+    def look() -> None:
+        running = [c for c in _containers(client, stand_in_image) if c.status == "running"]
+        most[0] = max(most[0], len(running))
+
+    with (
+        closing(make_engine("docker", image=stand_in_image)) as engine,
+        ThreadPoolExecutor(len(jobs)) as pool,
+    ):
+        engine.prepare(_silent)
+        running = [pool.submit(engine.run, *job, on_poll=look) for job in jobs]
+        assert [run.result().exit_code for run in running] == [0] * len(jobs)
+    assert most[0] >= 2
+    for seed, (_, output) in enumerate(jobs):
+        assert {path.name for path in output.iterdir()} == {
+            f"job{seed}.csv",
+            f"job{seed}_of_details.txt",
+        }
+    assert _containers(client, stand_in_image) == []
+
+
+@pytest.mark.parametrize("kind", ["OSError", "APIError", "KeyboardInterrupt"])
+def test_what_on_poll_raises_is_not_taken_for_the_engines_fault(
+    client, stand_in_image: str, tmp_path: Path, kind: str
+) -> None:
+    known = {"OSError": OSError, "APIError": docker_errors().APIError}
+    raised = known.get(kind, KeyboardInterrupt)("of the caller")
+
+    def look() -> None:
+        if _containers(client, stand_in_image):
+            raise raised
+
+    with closing(make_engine("docker", image=stand_in_image)) as engine:
+        engine.prepare(_silent)
+        with pytest.raises(type(raised)) as found:
+            engine.run(*_prepared(tmp_path, sleep=60), on_poll=look)
+    assert found.value is raised
+    assert _containers(client, stand_in_image) == []
+
+
+def test_what_on_poll_raises_ends_each_of_several_runs(
+    client, stand_in_image: str, tmp_path: Path
+) -> None:
+    jobs = [_prepared(tmp_path, name=f"job{n}", sleep=60) for n in range(3)]
+    all_run = threading.Event()
+
+    class Stopped(Exception):
+        pass
+
+    def look() -> None:
+        if len([c for c in _containers(client, stand_in_image) if c.status == "running"]) == 3:
+            all_run.set()
+        if all_run.is_set():
+            raise Stopped
+
+    with (
+        closing(make_engine("docker", image=stand_in_image)) as engine,
+        ThreadPoolExecutor(len(jobs)) as pool,
+    ):
+        engine.prepare(_silent)
+        for run in [pool.submit(engine.run, *job, on_poll=look) for job in jobs]:
+            with pytest.raises(Stopped):
+                run.result()
+    assert _containers(client, stand_in_image) == []
+
+
+def test_a_run_that_ends_while_the_interpreter_does(
+    client, stand_in_image: str, tmp_path: Path
+) -> None:
+    """Python lets nothing be submitted to its pools then; the container must go all the same."""
+    input_folder, output_folder = _prepared(tmp_path, sleep=60)
+    code = f"""
+import threading
+from pathlib import Path
+from aufer.openface.engines import make_engine
+from aufer.progress import no_progress
+engine = make_engine("docker", image="{stand_in_image}")
+engine.prepare(no_progress)
+runs = threading.Event()
+def look():
+    runs.set()
+    if not threading.main_thread().is_alive():
+        raise RuntimeError("stopped")
+folders = Path("{input_folder}"), Path("{output_folder}")
+threading.Thread(target=engine.run, args=folders, kwargs={{"on_poll": look}}).start()
+runs.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "RuntimeError: stopped" in done.stderr
+    assert _containers(client, stand_in_image) == []
+
+
+@pytest.fixture
+def image_of(client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    """Makes an image whose FaceLandmarkImg is a script of the given lines."""
+    names: list[str] = []
+
+    def make(*lines: str) -> str:
+        program = tmp_path / "FaceLandmarkImg"
+        program.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n")
+        monkeypatch.setattr(docker_engine, "STAND_IN", program)
+        names.append(f"aufer-script:{tmp_path.name.lower()[-20:].strip('_')}{len(names)}")
+        docker_engine.import_stand_in_image(names[-1])
+        return names[-1]
+
+    yield make
+    for name in names:
+        client.images.remove(name, force=True)
+
+
+def test_a_run_is_held_to_its_memory(client, image_of, tmp_path: Path) -> None:
+    require("docker", None if client.info()["MemoryLimit"] else "this engine can't limit memory")
+    image = image_of("awk 'BEGIN { s = \"x\"; for (i = 0; i < 30; i++) s = s s }'")
+    folders = _prepared(tmp_path)
+    with closing(make_engine("docker", image=image)) as engine:
+        engine.prepare(_silent)
+        run = engine.run(*folders, memory_bytes=32 << 20)
+    assert run.exit_code == 137
+    assert run.stderr.splitlines()[-1].endswith(
+        "ran out of memory, its container being limited to 32 MB"
+    )
+    assert f"--memory {32 << 20} --memory-swap {32 << 20}" in run.command
+
+
+def _ended(code: int, *, oom_killed: bool) -> dict:
+    return {"Status": "exited", "ExitCode": code, "OOMKilled": oom_killed}
+
+
+@pytest.mark.parametrize(
+    ("state", "limit", "code", "said"),
+    [
+        (_ended(137, oom_killed=True), 64 << 20, 137, "ran out of memory, its container being"),
+        (_ended(134, oom_killed=True), 64 << 20, 137, "ran out of memory"),
+        (_ended(137, oom_killed=True), 0, 137, "ran out of memory\n"),
+        (_ended(137, oom_killed=False), 64 << 20, 137, "probably ran out of memory"),  # podman
+        (_ended(137, oom_killed=False), 0, 137, ""),  # killed by somebody
+        (_ended(0, oom_killed=True), 64 << 20, 0, ""),  # only a child, and it went on
+    ],
+)
+def test_running_out_of_memory_is_said(state, limit, code, said) -> None:
+    found, text = judge_memory(state, "a warning\n", {"mem_limit": limit} if limit else {})
+    assert found == code
+    assert text.startswith("a warning\n")
+    assert said in text if said else text == "a warning\n"
+
+
+def test_an_engine_that_hangs_is_not_waited_for(
+    client, stand_in_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped, or its network is gone: no connection is refused, but nothing is answered either."""
+    line = Line()
+    monkeypatch.setenv("DOCKER_HOST", line.host)
+    monkeypatch.setattr(containers, "LISTEN_S", 1)
+    monkeypatch.setattr(containers, "_GONE_S", 1)
+    monkeypatch.setattr(ask, "__kwdefaults__", {**ask.__kwdefaults__, "timeout_s": 1})
+    engine = make_engine("docker", image=stand_in_image)
+    engine.prepare(_silent)
+    folders = _prepared(tmp_path, sleep=60)
+
+    def hold_when_it_runs() -> None:
+        if any(c.status == "running" for c in _containers(client, stand_in_image)):
+            line.hold()
+
+    try:
+        with pytest.raises(EnvironmentFailure, match="went away while OpenFace was running"):
+            engine.run(*folders, on_poll=hold_when_it_runs)
+    finally:
+        line.cut()
+        for left in _containers(client, stand_in_image):  # nobody else could
+            with suppress(docker_errors().APIError):  # the removal that was held up goes on
+                left.remove(force=True)
+
+
+def test_a_program_that_cant_be_emulated(image_of, tmp_path: Path) -> None:
+    """As on an arm64 machine without emulation."""
+    image = image_of("echo 'exec /bin/sh: exec format error' >&2; exit 1")
+    with pytest.raises(EnvironmentFailure, match="can't run programs for linux/amd64") as failure:
+        _measure(image, save_face(tmp_path / "a.jpg"))
+    assert "binfmt" in (failure.value.hint or "")
+
+
+def test_the_capacity_is_that_of_the_engines_machine(
+    monkeypatch: pytest.MonkeyPatch, stand_in_image: str
+) -> None:
+    import psutil
+
+    with closing(make_engine("docker", image=stand_in_image)) as engine:
+        engine.check()
+        found = engine.capacity()
+        assert found.cpus == engine._info["NCPU"]
+        # what is free, where the memory is the one that we can look at
+        assert 0 < found.memory_bytes < psutil.virtual_memory().total
+        engine._info = {"NCPU": 6, "MemTotal": 8 << 30}  # Docker Desktop's virtual machine
+        assert engine.capacity() == Capacity(6, 8 << 30)
+        engine._info = {}
+        assert engine.capacity() == Capacity(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("repo_digests", "name", "digest"),
+    [
+        (["algebr/openface@sha256:1"], "algebr/openface:latest", "sha256:1"),
+        (["docker.io/algebr/openface@sha256:1"], "algebr/openface", "sha256:1"),  # podman
+        (["x/y@sha256:2", "docker.io/a/b@sha256:1"], "a/b", "sha256:1"),
+        (["docker.io/library/face@sha256:1", "x/y@sha256:2"], "face:2", "sha256:1"),
+        (["x/y@sha256:2", "localhost:5000/b@sha256:1"], "localhost:5000/b:1", "sha256:1"),
+        ([], "a/b", "sha256:id"),
+    ],
+)
+def test_the_digest_of_an_image(repo_digests, name, digest) -> None:
+    image = SimpleNamespace(id="sha256:id", attrs={"RepoDigests": repo_digests})
+    assert digest_of(image, name) == digest
+
+
+def _asked(info: dict, folder, **how) -> dict:
+    """What is asked of an engine that says this of itself."""
+    pytest.importorskip("docker")
+    from aufer.openface.engine_docker import DockerEngine
+
+    engine = DockerEngine("openface")
+    engine._info = info
+    engine.limits_memory = info.get("MemoryLimit") is not False
+    return engine._options(AN_IMAGE, folder, folder, False, **how)
+
+
+def test_memory_is_limited_without_swap_where_it_can_be(tmp_path: Path) -> None:
+    asked = _asked({}, tmp_path, memory_bytes=1 << 30)
+    assert (asked["mem_limit"], asked["memswap_limit"]) == (1 << 30, 1 << 30)
+    assert "mem_limit" not in _asked({}, tmp_path)
+    # rootless engines refuse it, or warn, where no rights over control groups are delegated
+    assert "mem_limit" not in _asked({"MemoryLimit": False}, tmp_path, memory_bytes=1 << 30)
+
+
+def test_paths_are_passed_as_the_system_writes_them() -> None:
+    """Docker Desktop takes a drive's letter; it maps the path into its virtual machine itself."""
+    there = PureWindowsPath(r"C:\Users\me\my faces\in")
+    mounts = _asked({}, SimpleNamespace(resolve=lambda: there))["mounts"]
+    assert [mount["Source"] for mount in mounts] == [r"C:\Users\me\my faces\in"] * 2
+
+
+def test_podman_without_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As podman's service answers for a user: root inside is that user outside."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    security = ["name=seccomp,profile=default", "name=rootless", "name=selinux"]
+    asked = _asked({"SecurityOptions": security, "Architecture": "amd64"}, tmp_path)
+    assert "user" not in asked
+    assert asked["security_opt"] == ["label=disable"]
+    assert "platform" not in asked
+    arm = _asked({"SecurityOptions": security, "Architecture": "arm64"}, tmp_path)
+    assert arm["platform"] == "linux/amd64"

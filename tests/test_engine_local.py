@@ -23,7 +23,7 @@ from aufer.openface.engine import this_host
 from aufer.openface.engine_local import _as_wsl_path, find_program
 from aufer.openface.engines import make_engine
 from aufer.openface.measure import measure
-from aufer.openface.running import scratch_folder
+from aufer.openface.scratch import scratch_folder
 from tests.docker_engine import STAND_IN
 from tests.stand_in.pictures import save_face
 

@@ -15,11 +15,16 @@ import pytest
 from aufer.au_table import AuTable
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, EnvironmentFailure, UsageError
+from aufer.extract import extract
 from aufer.images import Image, find_images
 from aufer.openface.engine import landmark_model, split_arguments
 from aufer.openface.engines import ENGINES, make_engine
-from aufer.openface.keeping import put_in_place
-from aufer.openface.measure import Measured, measure, measuring
+from aufer.openface.measure import measure
+from aufer.openface.plan import Plan
+from aufer.openface.staging import Checked
+from aufer.openface.store import stamp_of
+from aufer.openface.ways import ENLARGE_OFF
+from aufer.progress import Progress, no_progress
 from tests.stand_in.pictures import save_broken, save_face
 
 if TYPE_CHECKING:
@@ -34,19 +39,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
-def run(case: EngineCase, folder: Path, **options) -> Measured:
+def run(
+    case: EngineCase,
+    folder: Path,
+    *,
+    openface_args: str = "",
+    progress: Progress = no_progress,
+    **how,
+) -> AuTable:
     images = find_images(folder, Emotions())
-    with (
-        closing(case.make(options.pop("openface_args", ""))) as engine,
-        measuring(images, engine, **options) as measured,
-    ):
-        if measured.kept:
-            put_in_place({options["openface_folder"]: measured.kept})
-        return measured
+    with closing(case.make(openface_args)) as engine:
+        return measure(images, engine, Plan(**how), progress=progress)
 
 
-def rows(measured: Measured) -> dict[str, pd.Series]:
-    return {row["image"]: row for _, row in measured.table.frame.iterrows()}
+def run_and_keep(case: EngineCase, folder: Path, out: Path, openface_args: str = "", **options):
+    with closing(case.make(openface_args)) as engine:
+        return extract(folder, out, engine=engine, **options)
+
+
+def rows(table: AuTable) -> dict[str, pd.Series]:
+    return {row["image"]: row for _, row in table.frame.iterrows()}
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -61,7 +73,7 @@ def test_every_image_gets_its_row_and_status(case: EngineCase, folder: Path) -> 
     for kind in ("zero", "garbage", "truncated_png", "truncated_jpeg", "tiny"):
         save_broken(folder / f"angry/{kind}.jpg", kind)
     save_broken(folder / "angry/folder.jpg", "directory")
-    found = rows(run(case, folder))
+    found = rows(run(case, folder, enlarge=ENLARGE_OFF, looks=1))
     assert {name: row["status"] for name, row in found.items()} == {
         "happy/plain.jpg": "ok",
         "happy/none.jpg": "no_face",
@@ -75,8 +87,8 @@ def test_every_image_gets_its_row_and_status(case: EngineCase, folder: Path) -> 
     }
     plain = found["happy/plain.jpg"]
     assert (plain["AU01_r"], plain["AU45_r"], plain["n_faces"], plain["face"]) == (1.25, 0.5, 1, 0)
-    assert (plain["emotion"], plain["width"], plain["height"]) == ("happy", 160, 120)
-    assert (plain["face_width"], plain["scale"]) == (84.0, 1.0)
+    assert (plain["emotion"], plain["width"], plain["height"]) == ("happy", 200, 150)
+    assert (plain["face_width"], plain["scale"]) == (105.0, 1.0)
     assert plain["sha256"] == hashlib.sha256((folder / "happy/plain.jpg").read_bytes()).hexdigest()
     assert "below 60 pixels" in found["sad/small.jpg"]["reason"]
     assert "42x120" in found["angry/tiny.jpg"]["reason"]
@@ -124,8 +136,7 @@ def test_equal_files_are_measured_once(case: EngineCase, folder: Path, tmp_path:
     for name in ("happy/a.jpg", "sad/copy of a.jpg"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
-    measured = run(case, folder, openface_folder=tmp_path / "openface")
-    frame = measured.table.frame.set_index("image")
+    frame = run_and_keep(case, folder, tmp_path / "t.csv").frame.set_index("image")
     assert frame["duplicate_of"].to_dict() == {
         "happy/a.jpg": "",
         "happy/b.jpg": "happy/a.jpg",
@@ -133,7 +144,7 @@ def test_equal_files_are_measured_once(case: EngineCase, folder: Path, tmp_path:
     }
     assert frame["AU01_r"].nunique() == 1
     assert frame["emotion"].tolist() == ["happy", "happy", "sad"]
-    assert len(list((tmp_path / "openface").rglob("*.csv"))) == 1
+    assert len(list((tmp_path / "t.openface").rglob("*.csv"))) == 1
 
 
 @pytest.mark.parametrize("code", [1, 134, 137, 139])
@@ -167,29 +178,35 @@ def test_a_picture_that_only_openface_cant_open(
 
 def _let_everything_through(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if Pillow had found every file in order."""
-    from aufer.openface import staging
+    from aufer.openface import stagers
 
-    def hand_over(image, sha256, file, folder, names):
-        name = names.give(image.name, ".jpg")
-        (folder / name).write_bytes(file.read())
-        return staging.Staged(image, sha256, 160, 120, file=name)
+    def check(path: Path) -> Checked:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        return Checked(sha256, 200, 150, "0" * 16, "", stamp_of(path.stat()))
 
-    monkeypatch.setattr(staging, "_check_and_hand_over", hand_over)
+    def hand_over(path: Path, way, target: Path, stem: str, *, stamp=None) -> str:
+        (target / f"{stem}.jpg").write_bytes(path.read_bytes())
+        return f"{stem}.jpg"
+
+    monkeypatch.setattr(stagers, "check_picture", check)
+    monkeypatch.setattr(stagers, "hand_over", hand_over)
 
 
 def test_the_innocent_picture_before_a_crash_is_not_branded(case: EngineCase, folder: Path) -> None:
-    save_face(folder / "happy/a.jpg", seed=1, faces=0)  # leaves details and no CSV, as a crash does
+    save_face(
+        folder / "happy/a.jpg", seed=1, corner="never"
+    )  # leaves details and no CSV, as a crash does
     save_face(folder / "happy/b.jpg", seed=2, die=134)
-    save_face(folder / "happy/c.jpg", seed=3, faces=0)
+    save_face(folder / "happy/c.jpg", seed=3, corner="never")
     found = rows(run(case, folder))
     assert [row["status"] for row in found.values()] == ["no_face", "crashed", "no_face"]
 
 
 def test_an_empty_table_needs_no_run(case: EngineCase, folder: Path) -> None:
     save_broken(folder / "happy/zero.jpg", "zero")
-    measured = run(case, folder)
-    assert measured.table.counts() == {"unreadable": 1}
-    assert measured.table.extractor.engine == case.name
+    table = run(case, folder)
+    assert table.counts() == {"unreadable": 1}
+    assert table.extractor.engine == case.name
 
 
 def test_the_input_is_left_as_it_was(case: EngineCase, folder: Path, tmp_path: Path) -> None:
@@ -204,7 +221,7 @@ def test_the_input_is_left_as_it_was(case: EngineCase, folder: Path, tmp_path: P
         }
 
     before = state()
-    run(case, folder, openface_folder=tmp_path / "data" / "openface")
+    run_and_keep(case, folder, tmp_path / "data" / "aus.csv")
     assert state() == before
 
 
@@ -212,10 +229,10 @@ def test_openfaces_own_files_are_kept_untouched(
     case: EngineCase, folder: Path, tmp_path: Path
 ) -> None:
     save_face(folder / "happy/a b.jpg", seed=1)
-    save_face(folder / "happy/a_b.jpg", seed=2, faces=0)
+    save_face(folder / "happy/a_b.jpg", seed=2, corner="never")
     save_face(folder / "sad/c.png", seed=3, die=134)
     kept = tmp_path / "data" / "openface"
-    run(case, folder, openface_folder=kept)
+    run_and_keep(case, folder, tmp_path / "data/aus.csv")
     index = pd.read_csv(kept / "index.tsv", sep="\t").set_index("image")["file"].to_dict()
     assert set(index) == {"happy/a b.jpg", "happy/a_b.jpg"}
     csv = kept / index["happy/a b.jpg"]
@@ -232,31 +249,32 @@ def test_annotated_pictures_and_landmarks_are_kept_if_wanted(
     case: EngineCase, folder: Path, tmp_path: Path
 ) -> None:
     save_face(folder / "happy/a.jpg", seed=1, faces=2, face_sizes="0.2,0.4")
-    save_face(folder / "happy/none.jpg", seed=2, faces=0)
-    kept = tmp_path / "openface"
-    measured = run(case, folder, openface_folder=kept, keep=("annotated", "landmarks"))
+    save_face(folder / "happy/none.jpg", seed=2, corner="never")
+    out, kept = tmp_path / "aus.csv", tmp_path / "openface"
+    without = run_and_keep(case, folder, out)
+    assert list(kept.rglob("*.jpg")) == []
+    table = run_and_keep(case, folder, out, keep=("annotated", "landmarks"))
     assert len(list(kept.rglob("a-*.jpg"))) == 1
-    landmarks = measured.landmarks
-    assert landmarks is not None
+    landmarks = pd.read_csv(tmp_path / "aus.landmarks.csv")
     assert landmarks["image"].tolist() == ["happy/a.jpg"]
-    row = rows(measured)["happy/a.jpg"]
+    row = rows(table)["happy/a.jpg"]
     xs = landmarks[[f"x_{i}" for i in range(68)]].iloc[0]
     ys = landmarks[[f"y_{i}" for i in range(68)]].iloc[0]
     assert (row["face"], row["face_x"], row["face_y"]) == (1, xs.min(), ys.min())
-    without = run(case, folder, openface_folder=kept)
-    assert without.landmarks is None
+    again = run_and_keep(case, folder, out)
     assert list(kept.rglob("*.jpg")) == []
-    pd.testing.assert_frame_equal(without.table.frame, measured.table.frame)
+    for each in (without, again):
+        pd.testing.assert_frame_equal(each.frame, table.frame)
 
 
 def test_a_failed_run_leaves_the_old_files(case: EngineCase, folder: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "openface"
+    out, kept = tmp_path / "aus.csv", tmp_path / "openface"
     save_face(folder / "happy/a.jpg", seed=1)
-    run(case, folder, openface_folder=kept)
+    run_and_keep(case, folder, out)
     before = sorted(path.name for path in kept.rglob("*"))
     save_face(folder / "happy/b.jpg", seed=2)
     with pytest.raises(EnvironmentFailure):
-        run(case, folder, openface_folder=kept, openface_args="-mloc /absent/model.txt")
+        run_and_keep(case, folder, out, openface_args="-mloc /absent/model.txt")
     assert sorted(path.name for path in kept.rglob("*")) == before
     assert left_behind(tmp_path) == []
 
@@ -291,6 +309,7 @@ def test_images_are_counted_as_they_finish(case: EngineCase, folder: Path) -> No
     for seed in range(5):
         options = {"die": 134} if seed == 2 else {}
         save_face(folder / f"happy/{seed}.jpg", seed=seed, **options)
+    save_broken(folder / "happy/zero.jpg", "zero")
     counts: dict[str, list[int]] = {}
     totals: dict[str, int] = {}
 
@@ -300,8 +319,8 @@ def test_images_are_counted_as_they_finish(case: EngineCase, folder: Path) -> No
         yield counts.setdefault(what, []).append
 
     run(case, folder, progress=progress)
-    assert totals == {"checking pictures": 5, "measuring faces": 5}
-    assert {what: sum(steps) for what, steps in counts.items()} == totals
+    assert totals == {"measuring faces": 6}
+    assert sum(counts["measuring faces"]) == 6
     assert all(step > 0 for step in counts["measuring faces"])
 
 
@@ -314,19 +333,18 @@ def test_a_poll_sees_the_pictures_that_are_done(case: EngineCase, folder: Path) 
     def progress(total: int, what: str, unit: str = "image") -> Iterator:
         yield done.append if what == "measuring faces" else (lambda n: None)
 
-    run(case, folder, progress=progress)
+    run(case, folder, progress=progress, jobs=1)
     assert done == [1, 1]  # not [2]: the first was told while the second was measured
 
 
 def test_what_measured_is_described(case: EngineCase, folder: Path) -> None:
     save_face(folder / "happy/a.jpg")
-    measured = run(case, folder, openface_args="-wild -mloc model/main_clnf_general.txt")
-    extractor = measured.table.extractor
+    extractor = run(case, folder, openface_args="-wild -mloc model/main_clnf_general.txt").extractor
     assert extractor.measure == "openface-static"
     assert extractor.engine == case.name
     assert extractor.flags == "-aus -pose -2Dfp -wild"
     assert extractor.model == "model/main_clnf_general.txt"
-    assert extractor.enlarge == "off"
+    assert extractor.enlarge == "auto, 3 looks"
     known_by = extractor.digest if case.name == "docker" else extractor.binary
     assert len(known_by.removeprefix("sha256:")) == 64
 
@@ -338,7 +356,7 @@ def test_both_engines_give_the_same_table(
         options = {2: {"faces": 0}, 3: {"die": 134}, 4: {"faces": 3}}.get(seed, {})
         save_face(folder / f"happy/{seed}.jpg", seed=seed, **options)
     save_broken(folder / "sad/zero.jpg", "zero")
-    frames = [run(case, folder).table.frame for case in (local_case, docker_case)]
+    frames = [run(case, folder).frame for case in (local_case, docker_case)]
     pd.testing.assert_frame_equal(frames[0], frames[1])
 
 
@@ -384,6 +402,6 @@ def test_measuring_single_images_needs_no_folders(case: EngineCase, folder: Path
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="no user ids here")
 def test_files_belong_to_the_user(case: EngineCase, folder: Path, tmp_path: Path) -> None:
     save_face(folder / "happy/a.jpg")
-    run(case, folder, openface_folder=tmp_path / "openface")
-    owners = {path.stat().st_uid for path in (tmp_path / "openface").rglob("*")}
+    run_and_keep(case, folder, tmp_path / "aus.csv")
+    owners = {path.stat().st_uid for path in tmp_path.rglob("*")}
     assert owners == {os.getuid()}

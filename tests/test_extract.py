@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,9 @@ from aufer.errors import AuferError, DataError, UsageError
 from aufer.extract import extract
 from aufer.images import find_images
 from aufer.openface.engines import make_engine
-from aufer.openface.measure import measuring
+from aufer.openface.measure import measure
+from aufer.openface.scratch import scratch_folder
+from aufer.openface.store import open_store
 from tests.require import require
 from tests.running import Ran, RunAufer, run_aufer
 from tests.stand_in.pictures import save_broken, save_face
@@ -60,7 +62,7 @@ def test_the_usual_way(images: Path, tmp_path: Path, aufer: RunAufer, case: Engi
     assert ran.out == f"data{os.sep}aus.csv\n"  # stdout is data
     assert "no image of: angry, disgust, neutral, surprise" in ran.err
     lines = [line.split() for line in ran.err.splitlines()]
-    assert ["emotion", "ok", "all"] in lines
+    assert ["ok", "all"] in lines
     assert ["happy", "2", "2"] in lines
     assert ["all", "3", "3"] in lines
     assert "next: aufer build-dataset" in ran.err
@@ -75,7 +77,7 @@ def test_the_usual_way(images: Path, tmp_path: Path, aufer: RunAufer, case: Engi
     assert facts["images_folder"] == "data/images"
     assert (tmp_path / "data/openface/index.tsv").is_file()
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
-        *("aus.csv", "aus.json", "images", "openface")
+        *(".aufer", "aus.csv", "aus.json", "extraction", "images", "openface")
     ]
 
 
@@ -177,7 +179,8 @@ def test_refusals_say_what_and_how_and_change_nothing(
     assert said in ran.err
     assert "error: " in ran.err
     assert ran.out == ""
-    assert [path.name for path in (tmp_path / "data").iterdir()] == ["images"]
+    left = {path.name for path in (tmp_path / "data").iterdir()}
+    assert left - {".aufer", "extraction"} == {"images"}  # the log tells of a run that failed
 
 
 def test_no_engine(images: Path, tmp_path: Path, aufer: RunAufer) -> None:
@@ -266,7 +269,7 @@ def test_a_linked_openface_folder_is_not_replaced(images: Path, tmp_path: Path, 
     assert state(tmp_path) == before
     assert (tmp_path / "data/openface").is_symlink()
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
-        *("aus.csv", "aus.json", "images", "openface")
+        *(".aufer", "aus.csv", "aus.json", "extraction", "images", "openface")
     ]
 
 
@@ -291,20 +294,23 @@ def test_a_folder_name_that_is_too_long(tmp_path: Path, run) -> None:
         assert "can't be used" in run(*words).check(2).err
 
 
-@pytest.mark.parametrize("failing", ["aus.json", "aus.csv", "openface", "aus.landmarks.csv"])
-def test_a_failure_while_renaming_changes_nothing(
+@pytest.mark.parametrize("failing", ["aus.json", "aus.csv", "aus.landmarks.csv", "index.tsv"])
+def test_a_failure_while_renaming_leaves_the_tables(
     images: Path, tmp_path: Path, local_case: EngineCase, monkeypatch, failing: str
 ) -> None:
     out = tmp_path / "data/aus.csv"
     options = {"engine": local_case.make(), "keep": ["landmarks"]}
     extract(images, out, **options)
-    before = state(tmp_path / "data")
+
+    def tables() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in out.parent.glob("aus.*")}
+
+    before, kept = tables(), state(tmp_path / "data/openface")
     save_face(images / "happy/more.jpg", seed=8)
-    new = state(images)
     really = os.replace
 
     def replace(source, target) -> None:
-        if Path(target).name == failing and "kept.old" not in str(source):
+        if Path(target).name == failing:
             monkeypatch.setattr(os, "replace", really)  # the way back is open
             raise OSError(28, "No space left on device")
         really(source, target)
@@ -312,9 +318,15 @@ def test_a_failure_while_renaming_changes_nothing(
     monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(OSError, match="No space left"):
         extract(images, out, **options)
-    assert state(tmp_path / "data") == {**before, **new}
+    assert tables() == before
+    assert len(before) == 4
+    now = state(tmp_path / "data/openface")
+    assert {name: now[name] for name in kept if not name.endswith("index.tsv")} == {
+        name: content for name, content in kept.items() if not name.endswith("index.tsv")
+    }
     extract(images, out, **options)
-    assert state(tmp_path / "data") != {**before, **new}
+    assert set(tables()) == set(before)
+    assert len(read_au_table(out)) == 4
 
 
 def test_a_name_that_is_no_utf8(images: Path, tmp_path: Path, run) -> None:
@@ -334,6 +346,7 @@ def test_an_edit_made_while_measuring_is_kept(
     out = tmp_path / "data/aus.csv"
     engine = local_case.make()
     extract(images, out, engine=engine)
+    save_face(images / "happy/more.jpg", seed=8)
     really_run = engine.run
 
     def run_and_edit(*args, **options):
@@ -377,30 +390,42 @@ def _leave_pages(folder: Path, n_pages: int) -> None:
 def test_a_disk_that_fills_up_keeps_what_was_there(images: Path, small_disk: Path, run) -> None:
     old = small_disk / "aus.csv"
     run("--out", str(old)).check()
-    before = state(small_disk)
+    before = {path.name: path.read_bytes() for path in small_disk.glob("aus.*")}
     for seed in range(8):  # copies: links don't reach another file system
         save_face(images / f"happy/more{seed}.png", size=(400, 400), seed=100 + seed)
     ran = run("--out", str(old)).check(1)
     assert "No space left" in ran.err
     assert "hint: " in ran.err
-    assert state(small_disk) == before
+    assert {path.name: path.read_bytes() for path in small_disk.glob("aus.*")} == before
+    assert not list(small_disk.glob(".aufer-*"))
     _leave_pages(small_disk, 4)
     ran = run("--out", str(old)).check(1)
     assert "MB left" in ran.err  # seen before anything starts
+    (small_disk / "ballast").unlink()
+    for path in images.glob("happy/more[2-7].png"):
+        path.unlink()
+    run("--out", str(old)).check()
 
 
 def test_openfaces_silence_on_a_full_disk_is_heard(
-    images: Path, small_disk: Path, case: EngineCase
+    images: Path, small_disk: Path, case: EngineCase, tmp_path: Path
 ) -> None:
     """Exit 0, no message, 0-byte files: what a full disk does to OpenFace."""
     found = find_images(images, Emotions())
-    _leave_pages(small_disk, 10)  # 3 pictures, 5 folders and some of the files that OpenFace writes
+
+    @contextmanager
+    def progress(total: int, what: str, unit: str = "image") -> Iterator[Callable[[int], None]]:
+        pictures = sum(-(-image.path.stat().st_size // 4096) for image in found)
+        _leave_pages(small_disk, pictures + 3)  # of six files that OpenFace writes
+        yield lambda n: None
+
     with (
         closing(case.make()) as engine,
+        open_store(tmp_path / "measured.sqlite") as store,
+        scratch_folder(small_disk) as scratch,
         pytest.raises(AuferError, match="disk is full"),
-        measuring(found, engine, openface_folder=small_disk / "openface"),
     ):
-        pytest.fail("it went on")
+        measure(found, engine, store=store, scratch=scratch, progress=progress)
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]
 
 
@@ -410,8 +435,8 @@ def test_from_python(images: Path, tmp_path: Path, local_case: EngineCase) -> No
     assert measured.counts() == {"ok": 3}
     assert measured.images_folder == images.as_posix()
     assert not (tmp_path / "t.openface").exists()
-    with pytest.raises(UsageError, match="--faces"):
-        extract(images, tmp_path / "t.csv", engine=engine, faces="first")
+    with pytest.raises(UsageError, match="--keep"):
+        extract(images, tmp_path / "t.csv", engine=engine, keep=["hog"])
     with pytest.raises(DataError):
         extract(tmp_path, tmp_path / "t.csv", engine=engine)
     (tmp_path / "u.openface").write_text("x")
@@ -428,6 +453,7 @@ def test_a_place_that_cant_be_written_to(images: Path, tmp_path: Path, monkeypat
 def test_no_face_at_all_is_told_with_the_common_reason(tmp_path: Path, local_case) -> None:
     for seed in range(3):
         save_face(tmp_path / "photos" / "happy" / f"{seed}.png", size=(48, 48), seed=seed)
-    ran = run_aufer("extract", "photos", *local_case.words, cwd=tmp_path).check()
-    assert "no face was measured in 3 images, mostly: 48x48" in ran.err
+    words = [*local_case.words, "--enlarge", "off", "--looks", "1"]
+    ran = run_aufer("extract", "photos", *words, cwd=tmp_path).check()
+    assert "no face was measured in 3 images, mostly: OpenFace finds no face below 60 pixels" in ran.err
     assert "next:" not in ran.err

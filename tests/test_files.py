@@ -37,13 +37,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> 
     assert os.listdir(tmp_path) == ["a.csv"]
 
 
-def test_new_files_have_the_usual_permissions(tmp_path: Path) -> None:
+def test_new_files_and_folders_have_the_usual_permissions(tmp_path: Path) -> None:
     old = os.umask(0o022)
     try:
         write_text(tmp_path / "a", "x")
+        with replacing_folder(tmp_path / "b"):
+            pass
     finally:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == 0o755
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ def test_no_face_nor_scratch_folder_gets_into_git(aufer: RunAufer, tmp_path: Pat
     aufer("init").check()
     private = [
         *("data/images/happy/a.jpg", "data/openface/index.tsv", "data/other.openface/index.tsv"),
+        *("data/extraction/contact-sheet.html", "data/other.extraction/contact-sheet.html"),
+        "data/.aufer/measured.sqlite",
         *("data/.aufer-host-1-x/input/a.jpg", ".aufer-host-1-x/input/a.jpg"),
     ]
     try:

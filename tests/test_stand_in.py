@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests import docker_engine
 from tests.require import require
-from tests.stand_in.pictures import save_broken, save_face
+from tests.stand_in.pictures import CORNERS, save_broken, save_face
 
 STAND_IN = docker_engine.STAND_IN
 WITH_INTENSITY = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)
@@ -178,6 +179,83 @@ def test_a_picture_dictates_what_is_seen(run: Run, suffix: str) -> None:
     assert widths[0] < widths[1], "the largest is not the first"
 
 
+# What is seen at the shorter sides that enlarging gives: a confidence, "" without a face.
+CORNER_CASES = {
+    "never": {192: "", 288: "", 576: ""},
+    "none_below_288": {192: "", 287: "", 288: "0.950", 576: "0.950"},
+    "none_below_576": {192: "", 384: "", 575: "", 576: "0.950"},
+    "unsure_below_288": {192: "0.350", 288: "0.950", 576: "0.950"},
+    "unsure": {192: "0.350", 288: "0.550", 384: "0.550", 576: "0.450"},
+    "dies": {192: "134", 576: "134"},
+    "dies_below_288": {192: "134", 288: "0.950"},
+    "dies_from_288": {192: "0.350", 288: "134"},
+}
+
+
+def enlarge(source: Path, target: Path, side: int, border: int, grey: bool = False) -> Path:
+    """As a picture is enlarged before OpenFace sees it: cubic, with a border of its own pixels."""
+    import cv2
+
+    picture = cv2.imread(str(source), cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
+    scale = side / min(picture.shape[:2])
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    picture = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
+    picture = cv2.copyMakeBorder(picture, *[border] * 4, cv2.BORDER_REPLICATE)
+    target.parent.mkdir(exist_ok=True)
+    assert cv2.imwrite(str(target), picture)
+    return target
+
+
+def seen_in(run: Run, picture: Path) -> str:
+    """The confidence of the face, 134 if it died; empty without a face."""
+    done = run("-f", picture, "-out_dir", "out", *WANTED)
+    if done.returncode:
+        assert done.returncode == -6
+        return "134"
+    csv_file = run.folder / f"out/{picture.stem}.csv"
+    return read_csv(csv_file)[0]["confidence"] if csv_file.exists() else ""
+
+
+@pytest.mark.parametrize("corner", CORNER_CASES)
+def test_a_corner_dictates_in_an_enlarged_picture_too(run: Run, corner: str) -> None:
+    expected = CORNER_CASES[corner]
+    save_face(run.folder / "small.jpg", size=(48, 52), seed=7, corner=corner)
+    save_face(run.folder / "odd.png", size=(55, 71), seed=8, corner=corner)
+    seen, wanted = {}, {}
+    for side, confidence in expected.items():
+        for name, grey in (("small.jpg", True), ("odd.png", False)):
+            border = 0 if side == 192 else side // 6
+            target = run.folder / f"big/{Path(name).stem}{side}.bmp"
+            picture = enlarge(run.folder / name, target, side - 2 * border, border, grey)
+            seen[side, name], wanted[side, name] = seen_in(run, picture), confidence
+    assert seen == wanted
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tif"])
+def test_a_corner_dictates_as_it_is_and_is_in_the_pixels(run: Run, suffix: str) -> None:
+    path = save_face(run.folder / f"a{suffix}", size=(161, 155), corner="unsure")
+    assert seen_in(run, path) == "0.350"
+    with Image.open(path) as picture:
+        rgb = picture.convert("RGB")
+    pixels = [rgb.getpixel((x, 154)) for x in (0, 1, 2, 3, 157, 158, 159, 160)]
+    assert pixels == [(CORNERS["unsure"],) * 3] * 4 + [(255 - CORNERS["unsure"],) * 3] * 4
+
+
+def test_a_corner_needs_both_ends_and_is_weaker_than_text(run: Run) -> None:
+    white = Image.new("L", (200, 200), CORNERS["never"])
+    white.save(run.folder / "even.bmp")
+    assert seen_in(run, run.folder / "even.bmp"), "one end alone is any even picture"
+    for name, marks in {"plain": {}, "text": {"faces": 1, "confidence": 0.77}}.items():
+        save_face(run.folder / f"{name}.bmp", size=(1500, 300), corner="never", **marks)
+    assert seen_in(run, run.folder / "plain.bmp") == "", "a row longer than what is read first"
+    assert seen_in(run, run.folder / "text.bmp") == "0.770"
+    with Image.open(run.folder / "plain.bmp") as picture:
+        picture.save(run.folder / "anew.bmp")
+        picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(run.folder / "upside_down.bmp")
+    assert seen_in(run, run.folder / "anew.bmp") == ""
+    assert seen_in(run, run.folder / "upside_down.bmp")
+
+
 def test_a_directory_is_read_flat_sorted_and_by_lower_case_suffix(run: Run) -> None:
     for name in ("b.jpg", "a.png", ".h.bmp", "-c.jpeg", "Z.jpg", "u.JPG", "t.tif", "w.webp"):
         save_face(run.folder / "in" / name)
@@ -333,8 +411,13 @@ def test_a_full_disk_goes_without_a_word(run: Run) -> None:
     assert read_csv(run.folder / "out/b.csv")
 
 
-def test_details_come_before_a_pause_and_a_kill_ends_it_at_once(run: Run) -> None:
-    save_face(run.folder / "in/a.jpg", sleep=20)
+@pytest.mark.parametrize("told_by", ["text", "corner"])
+def test_details_come_before_a_pause_and_a_kill_ends_it_at_once(run: Run, told_by: str) -> None:
+    if told_by == "text":
+        save_face(run.folder / "in/a.jpg", sleep=20)
+    else:
+        save_face(run.folder / "a.png", size=(48, 48), corner="hangs")
+        enlarge(run.folder / "a.png", run.folder / "in/a.bmp", 192, 0)
     process = subprocess.Popen(
         [*run.command, str(STAND_IN), "-fdir", "in", "-out_dir", "out", "-aus"],
         cwd=run.folder,
@@ -372,6 +455,16 @@ def test_calls_are_noted_and_burning_costs_time(run: Run) -> None:
         times.append(after.children_user - before.children_user)
     assert calls.read_text() == "-fdir in -out_dir out -aus\n" * 2
     assert 0.2 < times[1] - times[0] < 1.2, "0.4 s of CPU time, roughly"
+
+
+def test_the_pictures_seen_are_noted(run: Run) -> None:
+    save_face(run.folder / "in/a b.jpg", size=(64, 60))
+    save_broken(run.folder / "in/c.png", "tiny")
+    save_face(run.folder / "in/d.jpg")
+    seen = run.folder / "seen.tsv"
+    run("-fdir", "in", "-out_dir", "out", "-aus", env={"STAND_IN_SEEN": str(seen)})
+    run("-f", "in/d.jpg", "-out_dir", "out", "-aus", env={"STAND_IN_SEEN": str(seen)})
+    assert seen.read_text() == "in/a b.jpg\t64\t60\nin/c.png\t42\t120\nin/d.jpg\t160\t120\n"
 
 
 @pytest.fixture(scope="module")

@@ -3,20 +3,23 @@
 Columns (docs/files.md has the reference):
 
 * ``image`` path relative to the images folder; ``sha256``; ``duplicate_of`` the image with the same
-  bytes whose values were copied; ``emotion``; ``group``; ``status``; ``reason``;
+  bytes whose values were copied; ``phash`` perceptual hash, 16 hexadecimal digits, nearly equal for
+  pictures that look alike; ``emotion``; ``group``; ``status``; ``reason``;
 * ``n_faces`` found in the image; ``face`` the number of the one taken; ``confidence`` 0-1;
 * ``face_x, face_y, face_width, face_height`` box of the 68 landmarks, pixels of the image;
-* ``pose_Tx..Tz`` mm, ``pose_Rx..Rz`` radians; ``width, height`` of the image in pixels; ``scale``
-  by which it was enlarged before measuring;
+* ``pose_Tx..Tz`` mm, ``pose_Rx..Rz`` radians; ``width, height`` of the image in pixels; ``way`` in
+  which it was handed to OpenFace: ``as it is``, ``192`` (its shorter side enlarged to 192 pixels),
+  ``192+25%`` (with a replicated border of 25 % of that besides) or ``+25%`` (own size and border);
+  ``scale`` by which it was enlarged;
 * 17 ``AUxx_r`` intensities 0-5, 18 ``AUxx_c`` presences 0 or 1.
 
-Missing values are empty, not 0.
+Missing values are empty, not 0; so are ``phash`` and ``way`` of a table that was made without them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +31,7 @@ from aufer.csv_table import (
     TEXT_COLUMNS,
     check_confidence,
     check_intensities,
+    csv_writer,
     read_csv,
     to_numbers,
 )
@@ -50,12 +54,21 @@ CRASHED = "crashed"
 STATUSES = (OK, NO_FACE, MANY_FACES, TOO_SMALL, UNREADABLE, CRASHED)
 FAILED_STATUSES = (UNREADABLE, CRASHED)
 """Statuses that are failures, not results: they lead to exit code 5."""
+LOW_CONFIDENCE = "low_confidence"
+"""What an ``ok`` row is for whoever asks for more confidence; never a status of the table."""
 
 BOX_COLUMNS = ("face_x", "face_y", "face_width", "face_height")
 POSE_COLUMNS = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
 COUNT_COLUMNS = ("n_faces", "face", "width", "height")
 COLUMNS: tuple[str, ...] = (
-    *TEXT_COLUMNS,
+    "image",
+    "sha256",
+    "duplicate_of",
+    "phash",
+    "emotion",
+    "group",
+    "status",
+    "reason",
     "n_faces",
     "face",
     "confidence",
@@ -63,6 +76,7 @@ COLUMNS: tuple[str, ...] = (
     *POSE_COLUMNS,
     "width",
     "height",
+    "way",
     "scale",
     *INTENSITY_COLUMNS,
     *PRESENCE_COLUMNS,
@@ -103,6 +117,17 @@ class AuTable:
         """
         confident = ~(self.frame["confidence"].to_numpy(dtype=np.float64) < min_confidence)
         return (self.frame["status"].to_numpy() == OK) & confident
+
+    def answer_status(self, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> np.ndarray:
+        """Each row's status, object [n]: `LOW_CONFIDENCE` where it is ok with too little of it."""
+        status = self.frame["status"].to_numpy(dtype=object)
+        low = (status == OK) & ~self.is_usable(min_confidence)
+        return np.where(low, LOW_CONFIDENCE, status)
+
+    @property
+    def n_failed(self) -> int:
+        """How many images are failures, not results: `FAILED_STATUSES`."""
+        return int(self.frame["status"].isin(FAILED_STATUSES).sum())
 
     def counts(self) -> dict[str, int]:
         """Number of images of each status that occurs."""
@@ -215,16 +240,7 @@ def write_au_table(table: AuTable, path: Path, *, force: bool = False, command: 
     frame = table.frame.copy()
     for name in PRESENCE_COLUMNS:  # 0 and 1, not 0.0 and 1.0
         frame[name] = frame[name].astype("Int64")
-    write_with_sidecar(
-        {path: lambda temporary: frame.to_csv(temporary, index=False, lineterminator="\n")},
-        sidecar,
-        facts,
-    )
-
-
-def with_notes(table: AuTable, *notes: str) -> AuTable:
-    """The same table with further notes."""
-    return replace(table, notes=(*table.notes, *notes))
+    write_with_sidecar({path: csv_writer(frame)}, sidecar, facts)
 
 
 def join_tables(tables: Sequence[AuTable], names: Sequence[str] = ()) -> AuTable:

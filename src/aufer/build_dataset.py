@@ -13,7 +13,7 @@ import pandas as pd
 from aufer.action_units import INTENSITY_COLUMNS, au_key
 from aufer.au_table import (
     DEFAULT_MIN_CONFIDENCE,
-    OK,
+    LOW_CONFIDENCE,
     STATUSES,
     AuTable,
     join_tables,
@@ -29,8 +29,8 @@ from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.files import sha256_of
 from aufer.openface.faces import read_faces
+from aufer.openface.plan import Plan
 
-LOW_CONFIDENCE = "low_confidence"
 DUPLICATE = "duplicate"
 CONFLICT = "conflict"
 OTHER_EMOTION = "other_emotion"
@@ -61,7 +61,7 @@ def read_source(source: Path, emotions: Emotions, faces: str = "largest") -> AuT
             hint="measure your images first: aufer extract; or name a folder of OpenFace CSVs: "
             "aufer build-dataset FOLDER",
         )
-    return read_faces(source, emotions, faces=faces)
+    return read_faces(source, emotions, plan=Plan(faces=faces))
 
 
 def select_faces(
@@ -78,11 +78,10 @@ def select_faces(
         columns ``status`` (``in_dataset``, or why not) and ``reason``; the table's index.
     """
     frame = table.frame
-    status = frame["status"].to_numpy(dtype=object).copy()
+    status = table.answer_status(min_confidence)
     reason = frame["reason"].to_numpy(dtype=object).copy()
     usable = table.is_usable(min_confidence)
-    low = (status == OK) & ~usable
-    status[low] = LOW_CONFIDENCE
+    low = status == LOW_CONFIDENCE
     confidence = frame["confidence"].to_numpy(dtype=np.float64)
     reason[low] = [f"confidence {value:g} is below {min_confidence:g}" for value in confidence[low]]
     if emotions is not None:

@@ -12,9 +12,20 @@ import pandas as pd
 
 from aufer.action_units import INTENSITY_COLUMNS, INTENSITY_RANGE, clean_names
 from aufer.errors import DataError, UsageError
+from aufer.files import Writer
 
-TEXT_COLUMNS = ("image", "sha256", "duplicate_of", "emotion", "group", "status", "reason")
-"""Kept as they are written: a group "NA" or "007" is a text."""
+TEXT_COLUMNS = (
+    "image",
+    "sha256",
+    "duplicate_of",
+    "phash",
+    "emotion",
+    "group",
+    "status",
+    "reason",
+    "way",
+)
+"""Kept as they are written: a group "NA" or "007", and a hash of digits only, are texts."""
 
 VIDEO_COLUMNS = frozenset({"frame", "timestamp", "success"})
 """FeatureExtraction writes these, FaceLandmarkImg does not."""
@@ -80,6 +91,11 @@ def _check_whole(path: Path) -> list[str]:
                 hint="make or copy the file again",
             )
     return next(csv.reader([text]), [])
+
+
+def csv_writer(table: pd.DataFrame) -> Writer:
+    """What writes a table as `aufer` does, for `files.write_with_sidecar`: no index, LF."""
+    return lambda path: table.to_csv(path, index=False, lineterminator="\n")
 
 
 def to_numbers(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:

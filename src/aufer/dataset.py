@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from aufer.action_units import INTENSITY_COLUMNS, au_key
-from aufer.csv_table import check_intensities, check_not_video, read_csv, to_numbers
+from aufer.csv_table import check_intensities, check_not_video, csv_writer, read_csv, to_numbers
 from aufer.emotions import Emotions
 from aufer.errors import DataError
 from aufer.files import (
@@ -234,7 +234,7 @@ def write_dataset(
     for number, emotion in enumerate(dataset.emotions):
         tables[emotion_table_path(path, emotion)] = named[named["label"] == number]
     write_with_sidecar(
-        {target: _csv_writer(table) for target, table in tables.items()},
+        {target: csv_writer(table) for target, table in tables.items()},
         beside["facts"],
         {
             "schema": SCHEMA,
@@ -247,7 +247,3 @@ def write_dataset(
         },
     )
     return path
-
-
-def _csv_writer(table: pd.DataFrame):  # type: ignore[no-untyped-def]
-    return lambda target: table.to_csv(target, index=False, lineterminator="\n")

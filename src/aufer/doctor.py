@@ -23,6 +23,8 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "numpy": ("numpy", "every command"),
     "pandas": ("pandas", "every command"),
     "PIL": ("pillow", "extract"),
+    "cv2": ("opencv-python-headless", "extract"),
+    "imagehash": ("imagehash", "extract"),
     "psutil": ("psutil", "extract, doctor"),
     "docker": ("docker", "extract --engine docker"),
     "platformdirs": ("platformdirs", "extract --engine docker"),

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aufer.action_units import INTENSITY_COLUMNS, au_key
-from aufer.au_table import DEFAULT_MIN_CONFIDENCE, FAILED_STATUSES, OK, AuTable
-from aufer.bundle import ROWS_NAME, check_features
+from aufer.action_units import au_key
+from aufer.au_table import DEFAULT_MIN_CONFIDENCE, LOW_CONFIDENCE, AuTable
+from aufer.bundle import ROWS_NAME
 from aufer.errors import DataError
 from aufer.metrics import score
-from aufer.model import Model
-from aufer.provenance import compare_extractors, made_by, versions
+from aufer.model import Answers, Model, answer_faces
+from aufer.provenance import made_by, versions
 from aufer.report import SCHEMA
 
 TRAINING_PARTS = ("train", "validation")
@@ -67,13 +67,8 @@ def evaluate(
     if frame.empty:
         raise DataError(f"The test set {testset} has no images.")
     model.emotions.check(frame["emotion"].unique(), f"The test set {testset}")
-    check_features(model.features, INTENSITY_COLUMNS, model.name)
-    warnings = [
-        f"the test faces and the model's training faces: {warning}"
-        for warning in compare_extractors(model.extractor, faces.extractor)
-    ]
-    truth = frame["emotion"].map(model.emotions.number).to_numpy(dtype=np.int64)
-    answered = faces.is_usable(min_confidence)
+    answers = answer_faces(model, faces, min_confidence, "the test faces")
+    answered, probabilities = answers.answered, answers.probabilities
     if not answered.any():
         counts = ", ".join(f"{n} {status}" for status, n in faces.counts().items())
         raise DataError(
@@ -81,15 +76,14 @@ def evaluate(
             f"{min_confidence:g}).",
             hint="lower it with --min-confidence, or look at the images",
         )
-    values = frame.loc[:, list(model.features)].to_numpy(dtype=np.float64)
-    probabilities = np.full((len(frame), len(names)), np.nan)
-    probabilities[answered] = model.predict_proba(values[answered])
+    truth = frame["emotion"].map(model.emotions.number).to_numpy(dtype=np.int64)
     seen, checked = _find_seen(model, faces, answered)
-    predictions = _tabulate(faces, truth, probabilities, answered, seen, names, min_confidence)
+    predictions = _tabulate(faces, truth, answers, seen, min_confidence)
     figures = {"all": score(truth, probabilities, answered, names)}
     if seen.any():
         unseen = ~seen
         figures["unseen"] = score(truth[unseen], probabilities[unseen], answered[unseen], names)
+    warnings = list(answers.warnings)
     if not checked:
         warnings.append(
             "which faces the model was trained on is not known: "
@@ -111,7 +105,7 @@ def evaluate(
             "source": testset,
             "n_images": len(frame),
             "statuses": faces.counts(),
-            "n_low_confidence": int(((frame["status"] == OK).to_numpy() & ~answered).sum()),
+            "n_low_confidence": int((predictions["status"] == LOW_CONFIDENCE).sum()),
             "by_emotion": {n: int((truth == i).sum()) for i, n in enumerate(names)},
             "groups_known": bool((frame["group"] != "").any()),
             "extractor": faces.extractor.facts(),
@@ -124,7 +118,7 @@ def evaluate(
             "images": frame.loc[seen, "image"].tolist(),
         },
         "figures": figures,
-        "n_failed": int(frame["status"].isin(FAILED_STATUSES).sum()),
+        "n_failed": faces.n_failed,
         "warnings": [*warnings, *faces.notes],
         "versions": versions("aufer", "numpy", "pandas", "scikit-learn", "scipy", "onnxruntime"),
     }
@@ -152,35 +146,27 @@ def _find_seen(model: Model, faces: AuTable, answered: np.ndarray) -> tuple[np.n
 def _tabulate(
     faces: AuTable,
     truth: np.ndarray,
-    probabilities: np.ndarray,
-    answered: np.ndarray,
+    answers: Answers,
     seen: np.ndarray,
-    names: list[str],
     min_confidence: float,
 ) -> pd.DataFrame:
     frame = faces.frame
-    guess = np.where(answered, np.nan_to_num(probabilities).argmax(axis=1), -1)
-    status = np.where(
-        (frame["status"] == OK).to_numpy() & ~answered, "low_confidence", frame["status"]
-    )
-    reason = np.where(
-        status == "low_confidence", f"confidence below {min_confidence:g}", frame["reason"]
-    )
+    status = faces.answer_status(min_confidence)
+    low = status == LOW_CONFIDENCE
     table = pd.DataFrame(
         {
             "image": frame["image"],
             "sha256": frame["sha256"],
             "group": frame["group"],
             "status": status,
-            "reason": reason,
+            "reason": np.where(low, f"confidence below {min_confidence:g}", frame["reason"]),
             "confidence": frame["confidence"],
-            "emotion": [names[label] for label in truth],
-            "predicted": [names[g] if g >= 0 else "" for g in guess],
-            "correct": pd.array(guess == truth, dtype="boolean"),
+            "emotion": [answers.names[label] for label in truth],
+            "predicted": answers.words,
+            "correct": pd.array(answers.labels == truth, dtype="boolean"),
             "seen_in_training": seen,
+            **answers.columns(),
         }
     )
-    table.loc[~answered, "correct"] = pd.NA
-    for column, name in enumerate(names):
-        table[name] = probabilities[:, column]
+    table.loc[~answers.answered, "correct"] = pd.NA
     return table

@@ -7,19 +7,32 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aufer.au_table import SCHEMA, AuTable, write_au_table
+from aufer.au_table import SCHEMA, AuTable, read_au_table, write_au_table
+from aufer.csv_table import csv_writer
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, UsageError
+from aufer.extraction_report import extraction_folder_of, read_slowest, write_extraction_report
+from aufer.extraction_summary import ExtractionSummary, summarize
 from aufer.files import check_replaceable, check_table_name, write_with_sidecar
 from aufer.images import Image, check_path, find_images, is_image, printable, walk_files
-from aufer.openface.keeping import check_openface_folder, openface_folder_of, put_in_place
-from aufer.openface.measure import KEEPABLE, measuring
-from aufer.openface.output import FACES_POLICIES
-from aufer.openface.running import scratch_folder
+from aufer.openface.call_log import CallLog
+from aufer.openface.keeping import (
+    add_files,
+    check_openface_folder,
+    list_files,
+    openface_folder_of,
+    put_in_place,
+    remove_others,
+)
+from aufer.openface.measure import key_of, measure, store_of
+from aufer.openface.plan import Plan
+from aufer.openface.scratch import scratch_folder
+from aufer.openface.store import Store, open_store
+from aufer.openface.table import read_landmarks
 from aufer.progress import Progress, no_progress
 from aufer.provenance import made_by
 
@@ -35,8 +48,12 @@ LANDMARKS_SCHEMA = "aufer/landmarks/1"
 LONGEST_NAME = 200
 """Bytes of a table's file name: most systems allow 255, and temporary names are longer."""
 
-SPACE_PER_IMAGE = 16 << 10
-"""Bytes on disk: OpenFace's two small files, the table's row, a link in a folder."""
+N_SLOWEST = 50
+
+CALLS_NAME = "engine-calls.jsonl"
+
+KEEPABLE = ("annotated", "landmarks")
+"""What ``--keep`` can keep besides OpenFace's CSVs: annotated pictures, a table of landmarks."""
 
 
 def extract(
@@ -44,10 +61,10 @@ def extract(
     out: Path = Path("data/aus.csv"),
     *,
     engine: Engine,
+    plan: Plan | None = None,
     emotions: Emotions | None = None,
     labels: Path | None = None,
     labelled: bool = True,
-    faces: str = "largest",
     keep: Collection[str] = (),
     keep_openface_files: bool = True,
     force: bool = False,
@@ -56,14 +73,18 @@ def extract(
 ) -> AuTable:
     """Measure the AUs of all images of a folder and write them as an AU table.
 
+    What was measured before, for any table in the folder of ``out``, is not measured again
+    (``.aufer/measured.sqlite`` there), and what was measured until a failure is kept too.
+
     Args:
         images_folder: one folder per emotion, or flat names such as ``angry001.jpg``.
-        out: the table; its sidecar is written beside it (``aus.json``).
+        out: the table; beside it are written its sidecar (``aus.json``), OpenFace's own files and
+            a report (see `aufer.extraction_report`).
         engine: see `aufer.openface.engines.make_engine`.
+        plan: how pictures are measured.
         emotions: the emotions that labels may name; the usual six by default.
         labels: CSV with the columns image, emotion and (optionally) group, instead of folders.
         labelled: False for a folder of faces without labels.
-        faces: which face of several: ``largest``, ``best`` (most confident) or ``error``.
         keep: ``annotated`` keeps OpenFace's pictures with the landmarks drawn in, ``landmarks``
             writes the 68 points of each face taken to ``<out>.landmarks.csv``.
         keep_openface_files: OpenFace's own files are kept beside the table, in ``openface`` for a
@@ -76,57 +97,123 @@ def extract(
 
     Raises:
         UsageError: no such folder. DataError: no image, or labels that don't fit.
-        EnvironmentFailure: the engine can't be used. AuferError: an output is to be kept, a folder
-            can't be read, the disk is full. What was there before is then as it was.
+        EnvironmentFailure: the engine can't be used, or another aufer measures into this folder.
+        AuferError: an output is to be kept, a folder can't be read, the disk is full. The table
+            that was there before is then as it was.
     """
     emotions = emotions or Emotions()
-    _check_choices(faces, keep, out)
+    plan = replace(plan or Plan(), annotated="annotated" in keep)
+    _check_choices(keep, out)
     images = find_images(images_folder, emotions, labels=labels, labelled=labelled)
-    landmarks_file = out.with_name(f"{out.stem}.landmarks.csv")
-    outputs = [out, *([landmarks_file] if "landmarks" in keep else [])]
-    sidecars = {path: path.with_suffix(".json") for path in outputs}
-    openface_folder = openface_folder_of(out) if keep_openface_files else None
-
-    def check_outputs() -> None:
-        for path, sidecar in sidecars.items():
-            schema = SCHEMA if path == out else LANDMARKS_SCHEMA
-            check_replaceable({path: sidecar}, force=force, command=command, schema=schema)
-        if openface_folder is not None:
-            check_openface_folder(openface_folder, force=force, command=command)
-
-    check_outputs()
-    _check_room(out.parent, len(images))
+    outputs = _Outputs(out, landmarks="landmarks" in keep, openface=keep_openface_files)
+    outputs.check(force=force, command=command)
+    check_writable(out.parent)
     engine.check()
+    engine.prepare(progress)
     _warn_of_gaps(images, emotions, images_folder, labelled=labelled, by_folder=labels is None)
     with (
+        open_store(store_of(out.parent), fresh=plan.fresh) as store,
         scratch_folder(out.parent) as scratch,
-        measuring(
-            images,
-            engine,
-            faces=faces,
-            keep=keep,
-            openface_folder=openface_folder,
-            progress=progress,
-        ) as measured,
     ):
-        table = replace(measured.table, images_folder=printable(images_folder.as_posix()))
-        for sidecar in sidecars.values():  # they tell the new ones what they replace
-            if sidecar.exists():
-                shutil.copyfile(sidecar, scratch / sidecar.name)
-        if measured.landmarks is not None:
-            _write_landmarks(measured.landmarks, table, scratch / landmarks_file.name)
-        write_au_table(table, scratch / out.name, force=True)
-        check_outputs()  # measuring may have taken hours
-        # a table that its sidecar does not know would look edited, so the sidecar goes first
-        pairs = [path for pair in sidecars.items() for path in reversed(pair)]
-        finished = {path: scratch / path.name for path in pairs}
-        if openface_folder is not None and measured.kept is not None:
-            finished[openface_folder] = measured.kept
+        _remove_cut_off(outputs.report_folder)
+        calls = CallLog(outputs.report_folder / CALLS_NAME)
+        measured = measure(
+            images, engine, plan, store=store, scratch=scratch, calls=calls, progress=progress
+        )
+        table = replace(measured, images_folder=printable(images_folder.as_posix()))
+        key = key_of(engine.extractor())
+        kept = list_files(table.frame, key) if outputs.openface_folder else []
+        is_annotated = plan.annotated
+        if outputs.openface_folder:
+            add_files(outputs.openface_folder, kept, store, key, scratch, annotated=is_annotated)
+        finished = outputs.write(table, store, key, scratch)
+        outputs.check(force=force, command=command)  # measuring may have taken hours
         put_in_place(finished)
+        if outputs.openface_folder:
+            remove_others(outputs.openface_folder, kept, scratch, annotated=is_annotated)
+        paths = {image.name: image.path for image in images}
+        write_extraction_report(
+            summarize(table, seconds=dict(store.slowest(key, N_SLOWEST))),
+            table,
+            outputs.report_folder,
+            paths.__getitem__,
+            {"command": command},
+            force=force,
+        )
     return table
 
 
-def _check_choices(faces: str, keep: Collection[str], out: Path) -> None:
+def report_again(out: Path) -> ExtractionSummary:
+    """Write the report of an existing table anew, without measuring anything.
+
+    Raises:
+        UsageError, DataError: there is no such table, or it is damaged.
+    """
+    if not out.exists():
+        raise UsageError(
+            f"There is no table {out} to report of.", hint="measure images first: aufer extract"
+        )
+    table = read_au_table(out)
+    folder = extraction_folder_of(out)
+    summary = summarize(table, seconds=read_slowest(folder))
+    write_extraction_report(summary, table, folder, Path(table.images_folder), {})
+    return summary
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """What is written beside a table, and where."""
+
+    out: Path
+    landmarks: bool
+    openface: bool
+
+    @property
+    def landmarks_file(self) -> Path:
+        return self.out.with_name(f"{self.out.stem}.landmarks.csv")
+
+    @property
+    def openface_folder(self) -> Path | None:
+        return openface_folder_of(self.out) if self.openface else None
+
+    @property
+    def report_folder(self) -> Path:
+        return extraction_folder_of(self.out)
+
+    @property
+    def sidecars(self) -> dict[Path, Path]:
+        tables = [self.out, *([self.landmarks_file] if self.landmarks else [])]
+        return {path: path.with_suffix(".json") for path in tables}
+
+    def check(self, *, force: bool, command: str) -> None:
+        """Raise when something would be replaced that a person edited or made."""
+        for path, sidecar in self.sidecars.items():
+            schema = SCHEMA if path == self.out else LANDMARKS_SCHEMA
+            check_replaceable({path: sidecar}, force=force, command=command, schema=schema)
+        if self.openface_folder is not None:
+            check_openface_folder(self.openface_folder, force=force, command=command)
+
+    def write(self, table: AuTable, store: Store, key: str, scratch: Path) -> dict[Path, Path]:
+        """Write the tables into a scratch folder: where each belongs -> where it lies."""
+        for sidecar in self.sidecars.values():  # they tell the new ones what they replace
+            if sidecar.exists():
+                shutil.copyfile(sidecar, scratch / sidecar.name)
+        if self.landmarks:
+            landmarks = read_landmarks(table.frame, store, key)
+            _write_landmarks(landmarks, table, scratch / self.landmarks_file.name)
+        write_au_table(table, scratch / self.out.name, force=True)
+        # a table that its sidecar does not know would look edited, so the sidecar goes first
+        paths = [path for pair in self.sidecars.items() for path in reversed(pair)]
+        return {path: scratch / path.name for path in paths}
+
+
+def _remove_cut_off(folder: Path) -> None:
+    """Remove what a killed run of ours left half-written; nobody else writes there meanwhile."""
+    for path in folder.glob(".*.tmp") if folder.is_dir() else ():
+        path.unlink(missing_ok=True)
+
+
+def _check_choices(keep: Collection[str], out: Path) -> None:
     check_path(out)
     check_table_name(out)
     if len(os.fsencode(out.name)) > LONGEST_NAME:
@@ -135,28 +222,19 @@ def _check_choices(faces: str, keep: Collection[str], out: Path) -> None:
             hint=f"a name such as faces.csv, of {LONGEST_NAME} letters at most; its description "
             "becomes faces.json",
         )
-    if faces not in FACES_POLICIES:
-        raise UsageError(f"--faces is {' or '.join(FACES_POLICIES)}, not '{faces}'.")
     unknown = sorted(set(keep) - set(KEEPABLE))
     if unknown:
         raise UsageError(f"--keep knows {' and '.join(KEEPABLE)}, not '{unknown[0]}'.")
 
 
-def _check_room(folder: Path, n_images: int) -> None:
-    """Raise when a folder can't be written to, or its disk has no room for the files of a run."""
+def check_writable(folder: Path) -> None:
+    """Raise when a folder can't be written to, or made."""
     there = folder.absolute()
     while not there.exists():
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise AuferError(
             f"{there} can't be written to.", hint="choose another place with --out, or its owner"
-        )
-    free, needed = shutil.disk_usage(there).free, n_images * SPACE_PER_IMAGE
-    if free < needed:
-        raise AuferError(
-            f"The disk of {there} has {free / 1e6:.1f} MB left; {n_images} images need about "
-            f"{needed / 1e6:.1f} MB.",
-            hint="free some space there, or choose another place with --out",
         )
 
 
@@ -191,7 +269,7 @@ def _write_landmarks(landmarks: pd.DataFrame, table: AuTable, path: Path) -> Non
         "n_images": len(landmarks),
     }
     write_with_sidecar(
-        {path: lambda temporary: landmarks.to_csv(temporary, index=False, lineterminator="\n")},
+        {path: csv_writer(landmarks)},
         path.with_suffix(".json"),
         facts,
     )

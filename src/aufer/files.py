@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _open_to_readers(path: Path) -> None:
-    """Give a file made by `tempfile` (0600) the permissions that any new file has."""
+    """Give what `tempfile` made for us alone the permissions that any new file or folder has."""
     umask = os.umask(0)
     os.umask(umask)
-    path.chmod(0o666 & ~umask)
+    path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
 
 
 @contextmanager
@@ -66,9 +66,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     old = temporary.with_suffix(".old")
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
+        _open_to_readers(temporary)
         if path.exists():
             os.rename(path, old)
         os.rename(temporary, path)
@@ -110,7 +108,7 @@ def write_with_sidecar(
     leaves the old set. The sidecar goes first and names the hashes it replaces too: a crash between
     two renames does not make a file look edited.
     """
-    old = _recorded_hashes(sidecar)
+    old = _hashes_in(_read_ours(sidecar))
     temporaries: dict[Path, Path] = {}
     try:
         for path, write in files.items():
@@ -137,16 +135,17 @@ def _name_beside(path: Path, sidecar: Path) -> str:
     return path.relative_to(sidecar.parent).as_posix()
 
 
-def _recorded_hashes(sidecar: Path) -> dict[str, list[str]]:
-    """File name -> hashes under which it counts as written by `aufer`, newest first."""
-    if not sidecar.exists():
-        return {}
+def _read_ours(sidecar: Path) -> dict[str, Any]:
+    """What a sidecar says; nothing where there is none, or it is damaged or somebody else's."""
     try:
-        facts = read_json(sidecar)
+        facts = read_json(sidecar) if sidecar.exists() else {}
     except DataError:
         return {}
-    if not is_ours(facts):
-        return {}
+    return facts if is_ours(facts) else {}
+
+
+def _hashes_in(facts: Mapping[str, Any]) -> dict[str, list[str]]:
+    """File name -> hashes under which it counts as written by `aufer`, newest first."""
     hashes = {str(name): [str(sha)] for name, sha in facts.get("files", {}).items()}
     for name, sha in facts.get("replaces", {}).items():
         hashes.setdefault(str(name), []).append(str(sha))
@@ -160,18 +159,16 @@ def is_ours(facts: Mapping[str, Any]) -> bool:
     )
 
 
-def _holds_ours(sidecar: Path) -> bool:
-    try:
-        return is_ours(read_json(sidecar))
-    except DataError:
-        return False
-
-
 def is_edited(path: Path, sidecar: Path) -> bool:
     """Whether ``path`` exists and is not, byte for byte, what its sidecar says `aufer` wrote."""
+    return path.exists() and _differs(path, sidecar, _hashes_in(_read_ours(sidecar)))
+
+
+def _differs(path: Path, sidecar: Path, recorded: Mapping[str, Sequence[str]]) -> bool:
+    """Whether ``path`` exists with a hash that is none of those ``recorded`` for its name."""
     if not path.exists():
         return False
-    return sha256_of(path) not in _recorded_hashes(sidecar).get(_name_beside(path, sidecar), [])
+    return sha256_of(path) not in recorded.get(_name_beside(path, sidecar), ())
 
 
 def check_table_name(path: Path) -> None:
@@ -195,20 +192,25 @@ def check_replaceable(
         schema: of the new files' sidecars; files of ours of another kind are kept.
     """
     hint = f"to replace it: {command} --force" if command else "to replace it, add: --force"
-    for sidecar in set(paths.values()):
-        if sidecar.exists() and not force and not (sidecar.is_file() and _holds_ours(sidecar)):
-            raise AuferError(f"{sidecar} is not one of `aufer`'s files; it is kept.", hint=hint)
-        if sidecar.exists() and schema and not force:
-            found = read_json(sidecar).get("schema")
-            if found != schema and any(path.exists() for path in paths):
-                raise AuferError(
-                    f"{sidecar} describes another kind of file ({found}); it is kept.",
-                    hint=f"choose another name with --out, or {hint}",
-                )
-    for path, sidecar in paths.items():
+    for path in paths:
         if path.is_dir():
             raise AuferError(f"{path} is a folder; a file is to be written there.")
-        if not force and is_edited(path, sidecar):
+    if force:
+        return
+    recorded = {}
+    for sidecar in dict.fromkeys(paths.values()):
+        facts = _read_ours(sidecar) if sidecar.is_file() else {}
+        if sidecar.exists() and not facts:
+            raise AuferError(f"{sidecar} is not one of `aufer`'s files; it is kept.", hint=hint)
+        found = facts.get("schema", schema)
+        if schema and found != schema and any(path.exists() for path in paths):
+            raise AuferError(
+                f"{sidecar} describes another kind of file ({found}); it is kept.",
+                hint=f"choose another name with --out, or {hint}",
+            )
+        recorded[sidecar] = _hashes_in(facts)
+    for path, sidecar in paths.items():
+        if _differs(path, sidecar, recorded[sidecar]):
             raise AuferError(
                 f"{path} was edited, or not made by `aufer`; it is kept.",
                 hint=hint,

@@ -55,6 +55,9 @@ data/images/
 data/testset/
 data/openface/
 *.openface/
+data/extraction/
+*.extraction/
+.aufer/
 .aufer-*/
 """
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from aufer.action_units import INTENSITY_COLUMNS
-from aufer.au_table import OK, AuTable
-from aufer.bundle import check_features
-from aufer.model import Model
-from aufer.provenance import compare_extractors
-
-LOW_CONFIDENCE = "low_confidence"
+from aufer.au_table import AuTable
+from aufer.model import Model, answer_faces
 
 
 def predict(
@@ -30,28 +24,14 @@ def predict(
     Raises:
         DataError: the faces lack a feature, or were measured in another way than the model's.
     """
-    check_features(model.features, INTENSITY_COLUMNS, model.name)
-    warnings = [
-        f"the faces and the model's training faces: {warning}"
-        for warning in compare_extractors(model.extractor, faces.extractor)
-    ]
-    frame = faces.frame
-    names = list(model.emotions.names)
-    answered = faces.is_usable(min_confidence)
-    probabilities = np.full((len(frame), len(names)), np.nan, dtype=np.float64)
-    values = frame.loc[:, list(model.features)].to_numpy(dtype=np.float32)
-    probabilities[answered] = model.predict_proba(values[answered])
-    labels = np.full(len(frame), "", dtype=object)
-    labels[answered] = np.array(names, dtype=object)[probabilities[answered].argmax(axis=1)]
-    low = (frame["status"] == OK).to_numpy() & ~answered
+    answers = answer_faces(model, faces, min_confidence, "the faces")
     table = pd.DataFrame(
         {
-            "image": frame["image"],
-            "status": np.where(low, LOW_CONFIDENCE, frame["status"]),
-            "confidence": frame["confidence"],
-            "label": labels,
+            "image": faces.frame["image"],
+            "status": faces.answer_status(min_confidence),
+            "confidence": faces.frame["confidence"],
+            "label": answers.words,
+            **answers.columns(),
         }
     )
-    for column, name in enumerate(names):
-        table[name] = probabilities[:, column]
-    return table, [*warnings, *faces.notes]
+    return table, [*answers.warnings, *faces.notes]

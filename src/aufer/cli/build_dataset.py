@@ -57,7 +57,6 @@ def command(
     Beside it: emotion.rows.csv (file names), emotion.excluded.csv (every image that is not in it,
     with the reason), emotion.json (counts, hashes, origin), and csv/<emotion>.csv.
     """
-    from aufer.au_table import FAILED_STATUSES
     from aufer.build_dataset import build_dataset
     from aufer.cli.talk import print_data, say, say_table, warn
     from aufer.files import read_json, to_json
@@ -80,7 +79,7 @@ def command(
         f"the other {len(built.excluded)} are listed with their reasons in {beside}."
     )
     print_data(to_json(read_json(out.with_suffix(".json"))).rstrip() if as_json else str(out))
-    failed = int(built.table.frame["status"].isin(FAILED_STATUSES).sum())
+    failed = built.table.n_failed
     if failed:
         warn(f"{failed} images could not be used at all (unreadable or crashed).")
         if not keep_going:

@@ -12,7 +12,6 @@ from aufer.cli.options import (
     PATH,
     emotions_option,
     engine_options,
-    faces_option,
     force_option,
     json_option,
     keep_going_option,
@@ -21,12 +20,14 @@ from aufer.cli.options import (
     out_option,
     talk_options,
     typed_emotions,
+    workspace_data,
 )
 from aufer.emotions import DEFAULT_NAMES, Emotions
 from aufer.errors import EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from aufer.openface.engine import Engine
+    from aufer.openface.plan import Plan
 
 
 @click.command(
@@ -52,7 +53,6 @@ Examples:
     "--labels", type=PATH, help="CSV with image,emotion[,group] for images not in folders."
 )
 @min_confidence_option
-@faces_option
 @engine_options
 @out_option(None, "The report's folder. Default: reports/<model>-on-<testset>/")
 @keep_going_option
@@ -67,8 +67,8 @@ def command(
     emotions: Emotions | None,
     labels: Path | None,
     min_confidence: float,
-    faces: str,
     open_engine: Callable[[], Engine],
+    plan: Plan,
     out: Path | None,
     keep_going: bool,
     force: bool,
@@ -80,6 +80,8 @@ def command(
     Accuracy comes with its 95 % interval, by emotion, and counted both ways where images have no
     usable face. Test images that were training images are named, and left out of the first figures.
     """
+    import pandas as pd
+
     from aufer.classifiers.open_model import open_model
     from aufer.cli.talk import print_data, progress, say, say_table, warn
     from aufer.evaluate import evaluate
@@ -110,7 +112,8 @@ def command(
         testset,
         known,
         engine=open_engine,
-        faces=faces,
+        plan=plan,
+        keep_in=workspace_data(),
         labels=labels,
         progress=progress,
     )
@@ -122,8 +125,6 @@ def command(
     if as_json:
         print_data(to_json(facts).rstrip())
     figures = shown_figures(facts)
-    import pandas as pd
-
     say_table(
         pd.DataFrame(
             {

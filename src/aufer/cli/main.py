@@ -47,7 +47,7 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command, and give it the settings of aufer.toml as defaults."""
+        """Import the file of one command; None for a name that is no command."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"aufer.cli.{cmd_name.replace('-', '_')}")

@@ -127,8 +127,101 @@ faces_option = click.option(
 )
 
 
+class Size(click.ParamType):
+    """An amount of memory: ``4g``, ``512m``."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The bytes; a usage error for what is no size."""
+        if isinstance(value, int):
+            return value
+        from docker.errors import DockerException
+        from docker.utils import parse_bytes
+
+        try:
+            size = int(parse_bytes(str(value).strip()))
+        except (DockerException, ValueError, IndexError):
+            size = 0
+        if size <= 0:
+            self.fail(f"{value!r} is no amount of memory such as 4g or 512m.", param, ctx)
+        return size
+
+
+_ENGINE_OPTIONS = (
+    faces_option,
+    click.option(
+        "--engine",
+        type=click.Choice(["docker", "local"]),
+        default="docker",
+        show_default=True,
+        help="Run OpenFace in Docker, or a FaceLandmarkImg of this machine.",
+    ),
+    click.option(
+        "--image",
+        "docker_image",
+        metavar="NAME[@sha256:…]",
+        default="algebr/openface:latest",
+        show_default=True,
+        help="Docker image with OpenFace; a digest pins it.",
+    ),
+    click.option(
+        "--openface",
+        metavar="COMMAND",
+        help="With --engine local: the path of FaceLandmarkImg, or a command prefix such as "
+        "'apptainer exec openface.sif FaceLandmarkImg'.",
+    ),
+    click.option(
+        "--openface-args",
+        default="",
+        metavar="ARGS",
+        help="Further arguments for FaceLandmarkImg, e.g. '-wild'.",
+    ),
+    click.option(
+        "--enlarge",
+        default="auto",
+        show_default=True,
+        metavar="auto|off|N",
+        help="Enlarge small pictures before they are measured: those below 150 pixels to 192, "
+        "none, or those below N pixels to N.",
+    ),
+    click.option(
+        "--looks",
+        type=click.IntRange(1, 4),
+        default=3,
+        show_default=True,
+        help="Try a picture in so many ways (larger, with a border) until a confident face is "
+        "found; 1: only the first.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        help="OpenFace processes at once. Default: what the cores and the memory carry.",
+    ),
+    click.option(
+        "--image-timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=120.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Give up a picture that takes longer.",
+    ),
+    click.option(
+        "--memory-limit",
+        type=Size(),
+        help="Memory of each OpenFace container, e.g. 4g. Default: its share of the machine's.",
+    ),
+)
+
+
+def workspace_data() -> Path | None:
+    """The folder of this workspace that keeps what was measured; None outside a workspace."""
+    folder = Path("data")
+    return folder if folder.is_dir() else None
+
+
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--engine`` and what belongs to it; the command gets ``open_engine``, which makes it."""
+    """``--engine`` and all about measuring: gives ``open_engine``, which makes it, and ``plan``."""
 
     @functools.wraps(command)
     def with_engine(
@@ -137,8 +230,17 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         docker_image: str,
         openface: str | None,
         openface_args: str,
+        faces: str,
+        enlarge: str,
+        looks: int,
+        jobs: int | None,
+        image_timeout: float,
+        memory_limit: int | None,
         **kwargs: Any,
     ) -> Any:
+        from aufer.openface.plan import Plan
+        from aufer.openface.ways import Enlarge
+
         def open_engine() -> Engine:
             from aufer.openface.engines import make_engine
 
@@ -146,40 +248,18 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 engine, image=docker_image, openface=openface, openface_args=openface_args
             )
 
-        return command(*args, open_engine=open_engine, **kwargs)
+        plan = Plan(
+            faces=faces,
+            enlarge=Enlarge.parse(enlarge),
+            looks=looks,
+            jobs=jobs or 0,
+            image_timeout_s=image_timeout,
+            memory_bytes=memory_limit or 0,
+        )
+        return command(*args, open_engine=open_engine, plan=plan, **kwargs)
 
     decorated: Callable[..., Any] = with_engine
-    for option in reversed(
-        (
-            click.option(
-                "--engine",
-                type=click.Choice(["docker", "local"]),
-                default="docker",
-                show_default=True,
-                help="Run OpenFace in Docker, or a FaceLandmarkImg of this machine.",
-            ),
-            click.option(
-                "--image",
-                "docker_image",
-                metavar="NAME[@sha256:…]",
-                default="algebr/openface:latest",
-                show_default=True,
-                help="Docker image with OpenFace; a digest pins it.",
-            ),
-            click.option(
-                "--openface",
-                metavar="COMMAND",
-                help="With --engine local: the path of FaceLandmarkImg, or a command prefix such "
-                "as 'apptainer exec openface.sif FaceLandmarkImg'.",
-            ),
-            click.option(
-                "--openface-args",
-                default="",
-                metavar="ARGS",
-                help="Further arguments for FaceLandmarkImg, e.g. '-wild'.",
-            ),
-        )
-    ):
+    for option in reversed(_ENGINE_OPTIONS):
         decorated = option(decorated)
     return decorated
 

@@ -13,18 +13,19 @@ from aufer.cli.options import (
     Share,
     emotions_option,
     engine_options,
-    faces_option,
     json_option,
     keep_going_option,
     model_option,
     talk_options,
     typed_emotions,
+    workspace_data,
 )
 from aufer.emotions import Emotions
 from aufer.errors import EXIT_SOME_FAILED
 
 if TYPE_CHECKING:
     from aufer.openface.engine import Engine
+    from aufer.openface.plan import Plan
 
 
 @click.command(
@@ -47,7 +48,6 @@ Examples:
     show_default=True,
     help="Faces that OpenFace fitted with less confidence get no label.",
 )
-@faces_option
 @engine_options
 @keep_going_option
 @json_option
@@ -59,8 +59,8 @@ def command(
     model: str | None,
     emotions: Emotions | None,
     min_confidence: float,
-    faces: str,
     open_engine: Callable[[], Engine],
+    plan: Plan,
     keep_going: bool,
     as_json: bool,
 ) -> None:
@@ -82,7 +82,8 @@ def command(
             path,
             opened.emotions,
             engine=open_engine,
-            faces=faces,
+            plan=plan,
+            keep_in=workspace_data(),
             labelled=False,
             progress=progress,
         )

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-import os
 import re
+import socket
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from aufer.errors import EnvironmentFailure
+from aufer.openface.docker_host import DockerHost, find_docker_host
 from aufer.openface.engine import SEE_DOCTOR
+from aufer.openface.ssh_bridge import SshBridge
 from aufer.progress import Progress
 
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.images import Image as DockerImage
+    from requests import Response
 
 PLATFORM = "linux/amd64"
 """The only platform that OpenFace's image is published for."""
 
 TIMEOUT_S = 60
-"""Of one request; pulling and waiting are many requests or streams without a limit."""
+"""Of one request; pulling is a stream without a limit."""
+
+ANSWER_S = 20
+"""Of a request that an engine answers at once, unless something is wrong with it."""
+
+CONNECTIONS = 256
+"""So many are kept open for the next request; each of the runs at once needs two."""
 
 _IMAGE_ID = re.compile(r"(sha256:)?[0-9a-f]{12,64}")
 _ELSE_HINT = "or use a FaceLandmarkImg of your own: --engine local --openface PATH"
 
 
 def connect() -> DockerClient:
-    """A client of the engine that ``docker`` on the command line would use.
+    """A client of the engine that ``docker`` on the command line would use, for many threads.
 
     Raises:
-        EnvironmentFailure: no engine answers, we may not talk to it, or it is another machine.
+        EnvironmentFailure: no engine answers, or we may not talk to it.
     """
     try:
         import docker
@@ -39,43 +48,104 @@ def connect() -> DockerClient:
         raise EnvironmentFailure(
             f"The Python package docker is missing ({error}).", hint="pip install docker"
         ) from error
-    host = _current_host()
-    address = urlsplit(host)
-    if address.scheme in ("tcp", "ssh", "http", "https") and address.hostname not in (
-        "localhost",
-        "127.0.0.1",
-        "::1",
-    ):
-        raise EnvironmentFailure(
-            f"The Docker engine {host} is another machine, which can't see the images' folder.",
-            hint=f"unset DOCKER_HOST to use this machine's engine, {_ELSE_HINT}",
-        )
-    with clear_failures(host):
-        if "DOCKER_HOST" in os.environ or not host:
-            client = docker.from_env(timeout=TIMEOUT_S)
-        else:
-            client = docker.DockerClient(base_url=host, timeout=TIMEOUT_S)
-        client.ping()
+    host = find_docker_host()
+    options: dict[str, Any] = {"timeout": ANSWER_S, "max_pool_size": CONNECTIONS}
+    if host.url:
+        options |= {"base_url": host.url, "tls": host.tls or False}
+    bridge = None
+    if host.is_ssh and hasattr(socket, "AF_UNIX"):
+        bridge = SshBridge(host.url)
+        options |= {"base_url": bridge.address, "tls": False}
+    elif host.is_ssh:
+        options["use_ssh_client"] = True
+    try:
+        with clear_failures(host.url):
+            client = docker.DockerClient(**options)
+            client.ping()
+    except EnvironmentFailure as failure:
+        raise _unreachable(host, bridge, failure) from failure
+    if bridge is not None:
+        weakref.finalize(client, bridge.close)
+    client.api.timeout = TIMEOUT_S
+    _keep_connections(client)
     return client
 
 
-def _current_host() -> str:
-    """``DOCKER_HOST``, else the endpoint of docker's current context; empty: the usual socket."""
-    if host := os.environ.get("DOCKER_HOST"):
-        return host
-    from docker.context import ContextAPI
+def _unreachable(
+    host: DockerHost, bridge: SshBridge | None, failure: EnvironmentFailure
+) -> EnvironmentFailure:
+    """The failure to connect, said as it is for an engine on another machine."""
+    said = bridge.complaint() if bridge else ""
+    if bridge:
+        bridge.close()
+    if not host.is_remote:
+        return failure
+    return EnvironmentFailure(
+        f"No Docker engine answers at {host.url}{': ' + said.rstrip('.') if said else ''}.",
+        hint=f"try: docker -H {host.url} version; or unset DOCKER_HOST to use this machine's "
+        f"engine, {_ELSE_HINT}",
+    )
 
+
+def _keep_connections(client: DockerClient) -> None:
+    """Let requests use the connections of earlier ones, in any thread.
+
+    For a socket or pipe, docker's package makes a pool for each URL, and closes the oldest of 25
+    even if somebody is about to use it; for TCP it passes over the size asked for.
+    """
+    import requests
+
+    base_url = client.api.base_url
+    scheme = base_url.partition("://")[0]
+    if scheme in ("http", "https"):
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
+        client.api.mount(f"{scheme}://", adapter)
+        return
+    by_url = client.api.get_adapter(base_url)
+    find_pool = by_url.get_connection
+    by_url.get_connection = lambda url, proxies=None: find_pool(base_url, proxies)
+
+
+def ask(
+    client: DockerClient,
+    method: str,
+    path: str,
+    /,
+    *,
+    timeout_s: float = ANSWER_S,
+    stream: bool = False,
+    **parameters: str,
+) -> Response:
+    """One request with a time limit of its own, which docker's package has for all together only.
+
+    Raises:
+        docker.errors.APIError: the engine refused. requests.RequestException: it did not answer.
+    """
+    import docker
+    import requests
+
+    api = client.api
+    response = api.request(
+        method,
+        f"{api.base_url}/v{api.api_version}{path}",
+        params=parameters,
+        timeout=timeout_s,
+        stream=stream,
+    )
     try:
-        name = os.environ.get("DOCKER_CONTEXT")
-        context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
-        return str(context.Host or "") if context else ""
-    except Exception:  # a damaged docker configuration is docker's to report
-        return ""
+        response.raise_for_status()
+    except requests.exceptions.HTTPError as error:
+        docker.errors.create_api_error_from_http_exception(error)
+    return response
+
+
+class EngineGone(EnvironmentFailure):
+    """No engine answers, or not any more."""
 
 
 @contextmanager
 def clear_failures(host: str = "", doing: str = "") -> Iterator[None]:
-    """Turn what the SDK raises when there is no engine (any more) into `EnvironmentFailure`.
+    """Turn what the SDK raises when there is no engine (any more) into `EngineGone`.
 
     Errors that the engine itself answers with (`docker.errors.APIError`) pass, except a missing
     permission.
@@ -99,7 +169,7 @@ def clear_failures(host: str = "", doing: str = "") -> Iterator[None]:
             message = f"The Docker engine{where} went away while {doing}."
         else:
             message = f"No Docker engine answers{where}."
-        raise EnvironmentFailure(
+        raise EngineGone(
             message,
             hint=f"start Docker (Docker Desktop, or: sudo systemctl start docker), {_ELSE_HINT}; "
             f"{SEE_DOCTOR}",
@@ -128,10 +198,18 @@ def _digests(image: DockerImage) -> list[str]:
 
 def digest_of(image: DockerImage, name: str) -> str:
     """The digest under which a registry knows the image, else (built or imported here) its id."""
-    repository = re.sub(r":[^/:]*$", "", name.partition("@")[0])
+    repository = _full_name(re.sub(r":[^/:]*$", "", name.partition("@")[0]))
     entries = [str(text).partition("@")[::2] for text in image.attrs.get("RepoDigests") or []]
-    ours = [digest for known, digest in entries if known == repository]
+    ours = [digest for known, digest in entries if _full_name(known) == repository]
     return (ours or [digest for _, digest in entries] or [str(image.id)])[0]
+
+
+def _full_name(repository: str) -> str:
+    """A repository as podman names it: with its registry, which docker leaves out if its own."""
+    first, _, rest = repository.partition("/")
+    if rest and ("." in first or ":" in first or first == "localhost"):
+        return repository
+    return f"docker.io/{repository if rest else f'library/{repository}'}"
 
 
 def pull(client: DockerClient, name: str, progress: Progress) -> DockerImage:

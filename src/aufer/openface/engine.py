@@ -62,10 +62,28 @@ class EngineRun:
     command: str
 
 
+@dataclass(frozen=True)
+class Capacity:
+    """What there is for OpenFace's processes, where they run.
+
+    Attributes:
+        cpus: processors that may be used.
+        memory_bytes: memory to share among them; 0 where it isn't known.
+    """
+
+    cpus: int
+    memory_bytes: int
+
+
 class Engine(Protocol):
-    """A place where FaceLandmarkImg can be run."""
+    """A place where FaceLandmarkImg can be run, by several threads at once.
+
+    Attributes:
+        limits_memory: whether it can hold a run to a limit of memory.
+    """
 
     name: str
+    limits_memory: bool
 
     def check(self) -> None:
         """Raise `EnvironmentFailure` when it can't be used. Quick; changes nothing."""
@@ -76,17 +94,28 @@ class Engine(Protocol):
     def extractor(self) -> Extractor:
         """What measures, in full; after `prepare`."""
 
+    def capacity(self) -> Capacity:
+        """How much can run at once; after `check`."""
+
     def run(
         self,
         input_folder: Path,
         output_folder: Path,
         *,
         annotated: bool = False,
+        memory_bytes: int = 0,
         on_poll: Callable[[], None] = lambda: None,
     ) -> EngineRun:
-        """Measure all pictures of a folder; ``on_poll`` is called a few times a second meanwhile.
+        """Measure all pictures of a folder; after `prepare`.
 
         The program has ended, and nothing of it is left, whenever this returns or raises.
+
+        Args:
+            output_folder: empty; OpenFace's files appear in it while it works.
+            memory_bytes: the program is killed when it needs more (exit code 137); 0: no limit. An
+                engine that can't limit memory passes over it.
+            on_poll: called a few times a second meanwhile, in the thread that called; what it
+                raises ends the program and is raised here.
         """
 
     def close(self) -> None:

@@ -3,69 +3,78 @@
 from __future__ import annotations
 
 import logging
-import os
-import shlex
-import sys
-import uuid
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from aufer.errors import EnvironmentFailure
+from aufer.openface.container import (
+    DOING,
+    judge_memory,
+    read_log,
+    remove,
+    remove_left_behind,
+    removed_by_others,
+    wait_for_end,
+)
+from aufer.openface.container_options import (
+    BINARY,
+    INPUT,
+    OUTPUT,
+    as_command,
+    build_options,
+    unshared,
+)
+from aufer.openface.copying import CopyOut, copy_in
 from aufer.openface.docker_client import (
     PLATFORM,
+    EngineGone,
     clear_failures,
     connect,
     digest_of,
     find_image,
     pull,
 )
+from aufer.openface.docker_host import find_docker_host
 from aufer.openface.engine import (
     DEFAULT_IMAGE,
-    TAIL_BYTES,
+    Capacity,
     EngineRun,
     describe,
-    is_left_behind,
     program_arguments,
-    this_host,
 )
 from aufer.openface.notice import show_licence_notice
-from aufer.openface.polling import pauses
+from aufer.openface.threads import in_thread, result_of
 from aufer.progress import Progress
 from aufer.provenance import Extractor
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from docker import DockerClient
     from docker.errors import APIError
-    from docker.models.containers import Container
     from docker.models.images import Image as DockerImage
 
 talk = logging.getLogger("aufer")
 
-BINARY = "/home/openface-build/build/bin/FaceLandmarkImg"
-"""Where the published image has the program; its models lie beside it."""
-
-ENTRYPOINT = ["/bin/sh", "-c", '"$0" "$@"; exit $?', BINARY]
-"""A shell is the container's first process: the first one's own abort would not give 134."""
-
-INPUT, OUTPUT = "/aufer/input", "/aufer/output"
-ROLE_LABEL, RUN_LABEL = "org.aufer.role", "org.aufer.run"
-HOST_LABEL, PID_LABEL = "org.aufer.host", "org.aufer.pid"
-ROLE = "extract"
 NOT_FOUND = 127
 """A shell's exit code for a program that isn't there."""
 
-_TAIL_LINES = 200
-_DOING = "OpenFace was running"
+_NO_EMULATION = "exec format error"
 
 
 class DockerEngine:
-    """Runs FaceLandmarkImg in a container: input read-only, no network, as the host's user."""
+    """Runs FaceLandmarkImg in containers: no network, input read-only, as the host's user.
+
+    An engine that can't see this machine's folders gets the images copied, and gives its files
+    back in the same way.
+    """
 
     name = "docker"
+    limits_memory = True
 
     def __init__(self, image: str, arguments: Sequence[str] = ()) -> None:
         self._image_name = image
@@ -73,6 +82,7 @@ class DockerEngine:
         self._client: DockerClient | None = None
         self._image: DockerImage | None = None
         self._info: dict[str, Any] = {}
+        self._is_remote = self._copies = False
 
     def check(self) -> None:
         """See `Engine.check`. A missing image is no failure: `prepare` pulls it."""
@@ -80,8 +90,10 @@ class DockerEngine:
 
     def prepare(self, progress: Progress) -> None:
         """See `Engine.prepare`."""
+        if self._image is not None:
+            return
         client = self._connected()
-        _remove_left_behind(client)
+        remove_left_behind(client)
         with clear_failures(doing="looking for the image"):
             self._image = find_image(client, self._image_name)
         if self._image is None:
@@ -100,36 +112,60 @@ class DockerEngine:
         digest = digest_of(image, self._image_name)
         return describe(self.name, self._arguments, image=self._image_name, digest=digest)
 
+    def capacity(self) -> Capacity:
+        """See `Engine.capacity`: of the engine's machine, which may be a virtual one."""
+        import psutil
+
+        self._connected()
+        total = int(self._info.get("MemTotal") or 0)
+        memory = psutil.virtual_memory()
+        is_this_machine = not self._is_remote and total == memory.total
+        return Capacity(
+            cpus=max(1, int(self._info.get("NCPU") or 1)),
+            memory_bytes=memory.available if is_this_machine else total,
+        )
+
     def run(
         self,
         input_folder: Path,
         output_folder: Path,
         *,
         annotated: bool = False,
+        memory_bytes: int = 0,
         on_poll: Callable[[], None] = lambda: None,
     ) -> EngineRun:
         """See `Engine.run`."""
-        import docker
-
         client, image = self._connected(), self._prepared()
-        options = self._options(image, input_folder, output_folder, annotated)
-        # Creating goes through a thread: a Ctrl-C in the middle of it must not lose the container.
-        with ThreadPoolExecutor(1) as thread:
-            try:
-                creating = thread.submit(client.containers.create, **options)
-                with clear_failures(doing=_DOING):
-                    container = creating.result()
-                    container.start()
-                code = _wait(container, on_poll)
-                if code == NOT_FOUND:
-                    raise self._no_openface()
-                out, err = _read_log(container, "stdout"), _read_log(container, "stderr")
-                return EngineRun(code, out, err, command=_as_command(options))
-            except docker.errors.APIError as error:
-                raise self._explained(error) from error
-            finally:
-                # the one thread takes this after the creation, however far that has come
-                thread.submit(_remove, client, options["name"]).result()
+        options = self._options(
+            image, input_folder, output_folder, annotated, memory_bytes=memory_bytes
+        )
+        is_gone = False
+        # in a thread: a Ctrl-C in the middle of it must not lose the container
+        creating = in_thread(partial(self._create, client, options))
+        try:
+            container_id, options = result_of(creating, on_poll)
+            copying = None
+            if "mounts" not in options:
+                putting = partial(self._put, client, container_id, input_folder)
+                result_of(in_thread(putting, forgettable=True), on_poll)
+                copying = CopyOut(client, container_id, OUTPUT, output_folder)
+            with self._explaining():
+                client.api.start(container_id)
+            state = self._follow(client, container_id, copying, on_poll)
+            with self._explaining():
+                out, err = (read_log(client, container_id, name) for name in ("stdout", "stderr"))
+        except EngineGone:
+            is_gone = True
+            raise
+        finally:
+            in_thread(partial(_end, creating, client, options["name"], is_gone)).result()
+        if state["ExitCode"] == NOT_FOUND:
+            raise self._no_openface()
+        if _NO_EMULATION in err:
+            raise self._no_emulation()
+        code, err = judge_memory(state, err, options)
+        command = as_command(options, {INPUT: input_folder, OUTPUT: output_folder})
+        return EngineRun(code, out, err, command)
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -142,6 +178,8 @@ class DockerEngine:
             client = connect()
             with clear_failures():
                 self._info = client.info()
+            self._is_remote = self._copies = find_docker_host().is_remote
+            self.limits_memory = self._info.get("MemoryLimit") is not False
             self._client = client
         return self._client
 
@@ -157,42 +195,89 @@ class DockerEngine:
         return bool(ours and theirs) and machines.get(ours, ours) != theirs
 
     def _options(
-        self, image: DockerImage, input_folder: Path, output_folder: Path, annotated: bool
+        self,
+        image: DockerImage,
+        input_folder: Path,
+        output_folder: Path,
+        annotated: bool,
+        *,
+        memory_bytes: int = 0,
     ) -> dict[str, Any]:
         """What is asked of the engine (tested as such where it can't be run)."""
-        from docker.types import LogConfig, Mount
-
-        run_id = uuid.uuid4().hex[:12]
-        options: dict[str, Any] = {
-            "image": image.id,
-            "name": f"aufer-{run_id}",
-            "entrypoint": ENTRYPOINT,
-            "command": program_arguments(INPUT, OUTPUT, self._arguments, annotated=annotated),
-            "working_dir": BINARY.rpartition("/")[0],
-            "mounts": [
-                Mount(INPUT, str(input_folder.resolve()), type="bind", read_only=True),
-                Mount(OUTPUT, str(output_folder.resolve()), type="bind"),
-            ],
-            "network_mode": "none",
-            "labels": {
-                ROLE_LABEL: ROLE,
-                RUN_LABEL: run_id,
-                HOST_LABEL: this_host(),
-                PID_LABEL: str(os.getpid()),
-            },
-            # the engine's default log driver may be one that can't be read back
-            "log_config": LogConfig(type="json-file", config={"max-size": "10m", "max-file": "1"}),
-        }
-        security = " ".join(str(item) for item in self._info.get("SecurityOptions") or [])
-        if sys.platform == "linux" and "name=rootless" not in security:
-            options["user"] = f"{os.getuid()}:{os.getgid()}"
-        if "name=userns" in security:
-            options["userns_mode"] = "host"
-        if "name=selinux" in security:  # else the container may not read the folders
-            options["security_opt"] = ["label=disable"]
+        options = build_options(
+            str(image.id),
+            program_arguments(INPUT, OUTPUT, self._arguments, annotated=annotated),
+            input_folder,
+            output_folder,
+            security=self._security,
+            memory_bytes=memory_bytes if self.limits_memory else 0,
+        )
         if self._is_foreign(image):
             options["platform"] = PLATFORM
-        return options
+        return unshared(options, self._security) if self._copies else options
+
+    @property
+    def _security(self) -> list[str]:
+        return [str(item) for item in self._info.get("SecurityOptions") or []]
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Say what the engine answers, or that it doesn't, as what the user can do about it."""
+        import docker
+
+        try:
+            with clear_failures(doing=DOING):
+                yield
+        except docker.errors.APIError as error:
+            raise self._explained(error) from error
+
+    def _create(self, client: DockerClient, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Make the container: its id, and the options that it was made with."""
+        import docker
+
+        with self._explaining():
+            try:
+                return str(client.containers.create(**options).id), options
+            except docker.errors.APIError as error:
+                if "mounts" not in options or "source path does not exist" not in str(error):
+                    raise
+            # an engine behind a tunnel, or the one outside of the container that we are in
+            if not self._copies:
+                self._copies = True
+                talk.warning(
+                    "the Docker engine can't see the images' folder: they are copied, slowly"
+                )
+            options = unshared(options, self._security)
+            return str(client.containers.create(**options).id), options
+
+    def _put(self, client: DockerClient, container_id: str, input_folder: Path) -> None:
+        with self._explaining():
+            copy_in(client, container_id, input_folder, INPUT, OUTPUT)
+
+    def _follow(
+        self,
+        client: DockerClient,
+        container_id: str,
+        copying: CopyOut | None,
+        on_poll: Callable[[], None],
+    ) -> dict[str, Any]:
+        """Wait until a container has ended; its state. All of its files are here then."""
+
+        def find_end() -> dict[str, Any]:
+            with self._explaining():
+                return wait_for_end(client, container_id)
+
+        def look() -> None:
+            if copying:
+                with self._explaining():
+                    copying.look()
+            on_poll()
+
+        state = result_of(in_thread(find_end, forgettable=True), look)
+        if copying:
+            with self._explaining():
+                copying.finish()
+        return state
 
     def _no_openface(self) -> EnvironmentFailure:
         return EnvironmentFailure(
@@ -206,11 +291,10 @@ class DockerEngine:
 
         said = " ".join(str(error.explanation or error).split())
         if isinstance(error, docker.errors.NotFound) and "such container" in said.lower():
-            return EnvironmentFailure(
-                "OpenFace's container was removed by somebody else while it was running.",
-                hint="run the command again",
-            )
-        if "executable file not found" in said or "no such file" in said:
+            return removed_by_others()
+        if _NO_EMULATION in said.lower():
+            return self._no_emulation()
+        if "/bin/sh" in said or "executable file not found" in said:
             return self._no_openface()
         if isinstance(error, docker.errors.NotFound):
             return EnvironmentFailure(
@@ -221,61 +305,15 @@ class DockerEngine:
             f"The Docker engine can't run OpenFace: {said}", hint="see: aufer doctor"
         )
 
-
-def _wait(container: Container, on_poll: Callable[[], None]) -> int:
-    """Wait until the container has ended; its exit code."""
-    for pause_s in pauses():
-        with clear_failures(doing=_DOING):
-            container.reload()
-        state = container.attrs["State"]
-        if state["Status"] in ("exited", "dead"):
-            return int(state["ExitCode"])
-        on_poll()
-        sleep(pause_s)
-    raise AssertionError("pauses() never ends")
+    def _no_emulation(self) -> EnvironmentFailure:
+        return EnvironmentFailure(
+            f"The Docker engine can't run programs for {PLATFORM}, as in {self._image_name}.",
+            hint="have them emulated: docker run --privileged --rm tonistiigi/binfmt --install "
+            "amd64; or use a FaceLandmarkImg of your own: --engine local --openface PATH",
+        )
 
 
-def _read_log(container: Container, stream: str) -> str:
-    import docker
-
-    try:
-        with clear_failures(doing=_DOING):
-            data: bytes = container.logs(
-                stdout=stream == "stdout", stderr=stream == "stderr", tail=_TAIL_LINES
-            )
-    except docker.errors.APIError:  # an engine that keeps no log
-        return ""
-    return data[-TAIL_BYTES:].decode("utf-8", errors="replace")
-
-
-def _remove(client: DockerClient, name: str) -> None:
-    """Remove a container, running or not; nothing to do where there is none."""
-    import docker
-    import requests
-
-    # gone already, or the engine is: that was told where it happened
-    gone = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
-    with suppress(*gone):
-        client.api.remove_container(name, force=True, v=True)
-
-
-def _remove_left_behind(client: DockerClient) -> None:
-    """Remove our containers of processes that were killed, and could not do it."""
-    with clear_failures():
-        found = client.api.containers(all=True, filters={"label": f"{ROLE_LABEL}={ROLE}"})
-    for entry in found:
-        labels = entry.get("Labels") or {}
-        if is_left_behind(labels.get(HOST_LABEL, ""), labels.get(PID_LABEL, "")):
-            _remove(client, entry["Id"])
-
-
-def _as_command(options: dict[str, Any]) -> str:
-    """The equivalent ``docker run``, for messages and logs."""
-    words = ["docker", "run", "--rm", "--network", "none", "-w", options["working_dir"]]
-    if "user" in options:
-        words += ["--user", options["user"]]
-    for mount in options["mounts"]:
-        read_only = ":ro" if mount.get("ReadOnly") else ""
-        words += ["-v", f"{mount['Source']}:{mount['Target']}{read_only}"]
-    words += ["--entrypoint", BINARY, options["image"], *options["command"]]
-    return shlex.join(words)
+def _end(creating: Future[Any], client: DockerClient, name: str, is_gone: bool) -> None:
+    """Remove a container, after its creation however far that has come."""
+    wait([creating])
+    remove(client, name, is_gone=is_gone)

@@ -11,15 +11,26 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from aufer.errors import EnvironmentFailure
 from aufer.files import sha256_of
-from aufer.openface.engine import SEE_DOCTOR, TAIL_BYTES, EngineRun, describe, program_arguments
+from aufer.openface.capacity import local_capacity
+from aufer.openface.engine import (
+    SEE_DOCTOR,
+    TAIL_BYTES,
+    Capacity,
+    EngineRun,
+    describe,
+    program_arguments,
+)
 from aufer.openface.polling import pauses
+from aufer.openface.threads import in_thread
 from aufer.progress import Progress
 from aufer.provenance import Extractor
 
@@ -78,6 +89,7 @@ class LocalEngine:
     """Runs FaceLandmarkImg as a process of its own group, so that all of it can be ended."""
 
     name = "local"
+    limits_memory = False
 
     def __init__(self, openface: str | None, arguments: Sequence[str] = ()) -> None:
         self._openface = openface
@@ -96,15 +108,24 @@ class LocalEngine:
         binary = sha256_of(Path(words[0])) if len(words) == 1 else shlex.join(words)
         return describe(self.name, self._arguments, binary=binary)
 
+    def capacity(self) -> Capacity:
+        """See `Engine.capacity`."""
+        return local_capacity()
+
     def run(
         self,
         input_folder: Path,
         output_folder: Path,
         *,
         annotated: bool = False,
+        memory_bytes: int = 0,
         on_poll: Callable[[], None] = lambda: None,
     ) -> EngineRun:
-        """See `Engine.run`."""
+        """See `Engine.run`. ``memory_bytes`` is passed over: there is no limit.
+
+        What a system offers for that counts addresses, of which a program reserves many more than
+        it uses memory, or needs rights that a user hasn't got.
+        """
         words = find_program(self._openface)
         # the models are found relative to the program's folder
         folder = Path(words[0]).parent if len(words) == 1 else None
@@ -116,26 +137,27 @@ class LocalEngine:
         )
         # files, not pipes: a pipe that nobody reads stops the program when it is full
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            started: list[subprocess.Popen[bytes]] = []
+            started: list[_Started] = []
+            # in a thread: a Ctrl-C in the middle of it must not lose the process
+            starting = in_thread(partial(_start, command, folder, out, err, started))
             try:
-                # in a thread: a Ctrl-C in the middle of it must not lose the process
-                with ThreadPoolExecutor(1) as thread:
-                    starting = thread.submit(_start, command, folder, out, err, started)
-                    try:
-                        starting.result()
-                    except OSError as error:
-                        raise EnvironmentFailure(
-                            f"{words[0]} can't be started: {error.strerror or error}.", hint=_HINT
-                        ) from error
+                try:
+                    starting.result()
+                except OSError as error:
+                    raise EnvironmentFailure(
+                        f"{words[0]} can't be started: {error.strerror or error}.", hint=_HINT
+                    ) from error
                 for pause_s in pauses():
                     try:
-                        code = started[0].wait(pause_s)
+                        code = started[0].process.wait(pause_s)
                         break
                     except subprocess.TimeoutExpired:
                         on_poll()
             finally:
-                for process in started:
-                    _end(process)
+                wait([starting])
+                for each in started:
+                    _end(each.process)
+                    _dismiss(each.watchdog)
             code = code if code >= 0 else 128 - code
             return EngineRun(code, _tail(out), _tail(err), shlex.join(command))
 
@@ -143,12 +165,18 @@ class LocalEngine:
         """Nothing is open between runs."""
 
 
+@dataclass(frozen=True)
+class _Started:
+    process: subprocess.Popen[bytes]
+    watchdog: subprocess.Popen[bytes] | None
+
+
 def _start(
     command: list[str],
     folder: Path | None,
     out: IO[bytes],
     err: IO[bytes],
-    started: list[subprocess.Popen[bytes]],
+    started: list[_Started],
 ) -> None:
     """Start the command in a process group of its own, and note it in ``started``."""
     if sys.platform == "win32":
@@ -158,7 +186,34 @@ def _start(
     process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **own_group
     )
-    started.append(process)
+    started.append(_Started(process, _watch_over(process)))
+
+
+def _watch_over(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes] | None:
+    """Start what ends the process and its children if we are killed, and can't do it ourselves.
+
+    It reads from a pipe that only we hold: that ends without a line when we do. (Linux can tie a
+    process to its parent, but not the children of a command prefix, nor a setuid apptainer.) In
+    Windows there is no such thing here, and the program goes on to the last of its pictures.
+    """
+    if sys.platform == "win32":
+        return None
+    with suppress(OSError):
+        return subprocess.Popen(
+            ["/bin/sh", "-c", 'read -r line || kill -s KILL -- "-$0"', str(process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    return None
+
+
+def _dismiss(watchdog: subprocess.Popen[bytes] | None) -> None:
+    """Tell the watchdog that all is well, the process having ended."""
+    if watchdog is not None:
+        with suppress(OSError):  # somebody ended it
+            watchdog.communicate(b"\n")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

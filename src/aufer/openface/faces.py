@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +22,17 @@ from aufer.csv_table import (
 )
 from aufer.dataset import LABEL_COLUMN, is_dataset, read_dataset, sidecar_paths
 from aufer.emotions import Emotions
-from aufer.errors import DataError, UsageError
+from aufer.errors import DataError, EnvironmentFailure, UsageError
 from aufer.images import Image, find_images, is_image, walk_files
 from aufer.openface.imported import IMPORTED, read_openface_folder
 from aufer.openface.output import DETAILS_SUFFIX, choose_faces, read_face_csvs
+from aufer.openface.plan import Plan
 from aufer.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from aufer.openface.engine import Engine
+
+log = logging.getLogger("aufer")
 
 EngineMaker = Callable[[], "Engine"]
 """Makes the engine only when there are images to measure."""
@@ -39,9 +43,10 @@ def read_faces(
     emotions: Emotions,
     *,
     engine: EngineMaker | None = None,
-    faces: str = "largest",
+    plan: Plan | None = None,
     labelled: bool = True,
     labels: Path | None = None,
+    keep_in: Path | None = None,
     progress: Progress = no_progress,
 ) -> AuTable:
     """Read faces from a path.
@@ -51,14 +56,18 @@ def read_faces(
             OpenFace's files, one of its CSVs, an AU table, a dataset, or any CSV of AU rows.
         emotions: the emotions that labels may name.
         engine: makes the engine that measures images; None refuses images.
-        faces: which face of several.
+        plan: how images are measured; its ``faces`` is for OpenFace's files too.
         labelled: whether every face must have an emotion.
         labels: CSV with the emotion of each image, for a folder of images.
+        keep_in: the folder whose store knows what was measured before, and gets what is measured
+            now; without one nothing is kept.
 
     Raises:
         UsageError: the path doesn't exist. DataError: it holds nothing usable.
         EnvironmentFailure: images have to be measured and the engine can't.
     """
+    plan = plan or Plan()
+    faces = plan.faces
     if not source.exists():
         raise UsageError(f"There is no {source}.", hint="check the path, relative to this folder")
     if source.is_file() and not is_image(source):
@@ -74,10 +83,27 @@ def read_faces(
         images = [Image(source, source.name)]
     else:
         images = find_images(source, emotions, labels=labels, labelled=labelled)
-    from aufer.openface.measure import measure
-
     with closing(engine()) as opened:
-        return measure(images, opened, faces=faces, progress=progress)
+        return _measure(images, opened, plan, keep_in, progress)
+
+
+def _measure(
+    images: Sequence[Image], engine: Engine, plan: Plan, keep_in: Path | None, progress: Progress
+) -> AuTable:
+    from aufer.openface.measure import measure, store_of
+    from aufer.openface.scratch import scratch_folder
+    from aufer.openface.store import open_store
+
+    if keep_in is None:
+        return measure(images, engine, plan, progress=progress)
+    engine.check()
+    try:
+        store = open_store(store_of(keep_in), fresh=plan.fresh)
+    except EnvironmentFailure:
+        log.warning("another aufer measures into %s: this one keeps nothing there", keep_in)
+        return measure(images, engine, plan, progress=progress)
+    with store, scratch_folder(keep_in) as scratch:
+        return measure(images, engine, plan, store=store, scratch=scratch, progress=progress)
 
 
 def _holds_openface_files(folder: Path, if_empty: bool) -> bool:

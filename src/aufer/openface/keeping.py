@@ -1,28 +1,32 @@
 """OpenFace's own files, kept untouched beside the AU table (``data/openface``).
 
-One folder per emotion with what OpenFace wrote, and ``index.tsv`` (columns ``file``, ``image``)
-that says which file belongs to which image. The folder is replaced as a whole, after success only,
-and together with the table.
+One folder per emotion with what OpenFace wrote, and ``index.tsv`` that says which file belongs to
+which image (columns ``file``, ``image``), and of which picture, way and extractor it tells. What is
+there already stays; the rest comes from the store. The folder can be made anew at any time.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from aufer.au_table import MANY_FACES, NO_FACE, OK
 from aufer.errors import AuferError
-from aufer.openface.output import DETAILS_SUFFIX
-from aufer.openface.running import csv_of, details_of
-from aufer.openface.staging import Staged
+from aufer.openface.output import ANNOTATED_SUFFIX, DETAILS_SUFFIX
+from aufer.openface.staging import staged_stem
+from aufer.openface.store import LookFiles, Store
 
 INDEX = "index.tsv"
-_INDEX_HEADER = ["file", "image"]
+_INDEX_HEADER = ["file", "image", "sha256", "way", "extractor"]
+_AT_ONCE = 500
 _SYSTEM_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
-LANDMARK_COLUMNS = tuple(f"{axis}_{i}" for axis in "xy" for i in range(68))
 
 
 def openface_folder_of(table: Path) -> Path:
@@ -74,22 +78,26 @@ def check_openface_folder(folder: Path, *, force: bool = False, command: str = "
 def _files_in(folder: Path) -> Iterator[str]:
     """Everything but folders, by relative name, hidden files too; links are not followed."""
     for root, folders, names in os.walk(folder):
+        inside = os.path.relpath(root, folder).replace(os.sep, "/")
+        prefix = "" if inside == os.curdir else f"{inside}/"
         links = [name for name in folders if Path(root, name).is_symlink()]
         for name in (*names, *links):
             if name not in _SYSTEM_FILES:
-                yield Path(root, name).relative_to(folder).as_posix()
+                yield prefix + name
 
 
 def _known_stems(index: Path) -> set[str]:
     """What the index of a folder names, and the index itself; nothing if it isn't ours."""
+    stems = {row.stem for row in _read_index(index)}
+    return {INDEX, *stems} if stems or _is_ours(index) else set()
+
+
+def _is_ours(index: Path) -> bool:
     try:
         with index.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file, delimiter="\t") if row]
-    except (OSError, ValueError, csv.Error):
-        return set()
-    if not rows or rows[0] != _INDEX_HEADER:
-        return set()
-    return {INDEX, *(_stem(row[0]) for row in rows)}
+            return file.readline().rstrip("\n").split("\t")[:2] == _INDEX_HEADER[:2]
+    except (OSError, ValueError):
+        return False
 
 
 def _stem(name: str) -> str:
@@ -98,22 +106,117 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def sort_files(staged: Sequence[Staged], output: Path, new: Path) -> None:
-    """Move OpenFace's files from ``output`` into a new folder, by emotion, with the index."""
-    places = {entry.file: entry.image.emotion or "" for entry in staged if entry.file}
-    by_stem = {Path(file).stem: place for file, place in places.items()}
-    new.mkdir()
-    for place in {*places.values()}:
-        (new / place).mkdir(exist_ok=True)
-    rows = [
-        (f"{places[entry.file]}/".lstrip("/") + _first_file(output, entry.file), entry.image.name)
-        for entry in staged
-        if entry.file and details_of(output, entry.file).exists()
+@dataclass(frozen=True)
+class KeptFile:
+    """One image's line in the index.
+
+    Attributes:
+        file: relative name of OpenFace's CSV, or of its details where there is no face.
+        way: in which the picture was measured. extractor: by which one, abridged.
+    """
+
+    file: str
+    image: str
+    sha256: str
+    way: str
+    extractor: str
+
+    @property
+    def stem(self) -> str:
+        """The relative name without what OpenFace appends."""
+        return _stem(self.file)
+
+
+def list_files(frame: pd.DataFrame, key: str) -> list[KeptFile]:
+    """The files that belong to an AU table: of each picture once, those of the look that counts.
+
+    Args:
+        frame: of the AU table. key: what the store knows its extractor by.
+    """
+    extractor = hashlib.sha256(key.encode()).hexdigest()[:12]
+    has_files = frame["status"].isin((OK, NO_FACE, MANY_FACES)) & (frame["duplicate_of"] == "")
+    rows = frame.loc[has_files, ["image", "sha256", "emotion", "n_faces", "way"]]
+    kept = []
+    for image, sha256, emotion, n_faces, way in rows.itertuples(index=False):
+        stem = (f"{emotion}/" if emotion else "") + staged_stem(image, sha256)
+        ending = ".csv" if n_faces else DETAILS_SUFFIX
+        kept.append(KeptFile(stem + ending, image, sha256, way, extractor))
+    return kept
+
+
+def add_files(
+    folder: Path,
+    kept: Sequence[KeptFile],
+    store: Store,
+    key: str,
+    scratch: Path,
+    *,
+    annotated: bool,
+) -> None:
+    """Write what is missing, from the store; nothing is removed. A killed one is simply repeated.
+
+    Args:
+        scratch: a folder for temporary files on the same disk.
+    """
+    there = set(_files_in(folder)) if folder.exists() else set()
+    known = {row.file: row for row in _read_index(folder / INDEX)}
+    missing = [
+        each
+        for each in kept
+        if known.get(each.file) != each or not set(_names_of(each, annotated=annotated)) <= there
     ]
-    for path in list(output.iterdir()):
-        stem = _stem(path.name).removesuffix("_aligned")
-        os.replace(path, new / by_stem.get(stem, "") / path.name)
-    _write_index(new / INDEX, rows)
+    if not missing:
+        return
+    # first, the index of all that is about to be there: so every file in the folder is ours
+    planned = {**known, **{each.file: replace(each, sha256="") for each in missing}}
+    _write_index(folder / INDEX, planned.values(), scratch)
+    for start in range(0, len(missing), _AT_ONCE):
+        some = missing[start : start + _AT_ONCE]
+        found = store.look_files(key, [(each.sha256, each.way) for each in some])
+        for each in some:
+            _write_files(folder, each, found[each.sha256, each.way], scratch, annotated=annotated)
+
+
+def _names_of(each: KeptFile, *, annotated: bool) -> Iterator[str]:
+    yield each.stem + DETAILS_SUFFIX
+    if each.file.endswith(".csv"):
+        yield each.file
+        if annotated:
+            yield each.stem + ANNOTATED_SUFFIX
+
+
+def _write_files(
+    folder: Path, each: KeptFile, files: LookFiles, scratch: Path, *, annotated: bool
+) -> None:
+    contents = {DETAILS_SUFFIX: files.details, **files.extras}
+    if files.csv is not None:
+        contents[".csv"] = files.csv
+    if not annotated:
+        contents.pop(ANNOTATED_SUFFIX, None)
+    for suffix, content in contents.items():
+        target = folder / (each.stem + suffix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = scratch / "kept"
+        temporary.write_bytes(content)
+        os.replace(temporary, target)
+
+
+def remove_others(
+    folder: Path, kept: Sequence[KeptFile], scratch: Path, *, annotated: bool
+) -> None:
+    """Remove files of images that are no more, or were not asked for, and write the final index."""
+    stems = {each.stem for each in kept}
+    for name in sorted(_files_in(folder)) if folder.exists() else ():
+        stem = _stem(name.rpartition("_aligned/")[0] or name)
+        unwanted = name.endswith(ANNOTATED_SUFFIX) and not annotated and "_aligned/" not in name
+        if name != INDEX and (stem not in stems or unwanted):
+            (folder / name).unlink()
+    for inner, _, _ in os.walk(folder, topdown=False):
+        if inner != str(folder):
+            with suppress(OSError):  # it is not empty
+                Path(inner).rmdir()
+    if list(_read_index(folder / INDEX)) != list(kept):
+        _write_index(folder / INDEX, kept, scratch)
 
 
 def put_in_place(finished: Mapping[Path, Path]) -> None:
@@ -149,33 +252,24 @@ def _keep_a_copy(file: Path, old: Path) -> None:
         os.rename(file, old)
 
 
-def _first_file(output: Path, file: str) -> str:
-    found = csv_of(output, file)
-    return found.name if found.exists() else details_of(output, file).name
+def _read_index(path: Path) -> Iterator[KeptFile]:
+    """The lines of an index, of an older one with two columns too; nothing if it isn't ours."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.reader(file, delimiter="\t") if row]
+    except (OSError, ValueError, csv.Error):
+        return
+    if not rows or rows[0][:2] != _INDEX_HEADER[:2]:
+        return
+    for row in rows[1:]:
+        yield KeptFile(*(*row, "", "", "", "", "")[:5])
 
 
-def _write_index(path: Path, rows: Iterable[tuple[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+def _write_index(path: Path, rows: Iterable[KeptFile], scratch: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = scratch / INDEX
+    with temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(_INDEX_HEADER)
-        writer.writerows(rows)
-
-
-def read_landmarks(csvs: Mapping[str, tuple[Path, int]]) -> pd.DataFrame:
-    """The 68 landmarks of one face of each image, pixels of the (upright) picture.
-
-    Args:
-        csvs: image -> OpenFace's CSV and the number of the face taken.
-
-    Returns:
-        columns ``image``, ``x_0`` … ``x_67``, ``y_0`` … ``y_67``.
-    """
-    rows = []
-    for image, (path, face) in csvs.items():
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            for row in reader:
-                if int(float(row["face"])) == face:
-                    rows.append([image, *(float(row[name]) for name in LANDMARK_COLUMNS)])
-                    break
-    return pd.DataFrame(rows, columns=["image", *LANDMARK_COLUMNS])
+        writer.writerows(astuple(row) for row in rows)
+    os.replace(temporary, path)

@@ -2,187 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import json
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from aufer.action_units import INTENSITY_COLUMNS, PRESENCE_COLUMNS
-from aufer.au_table import (
-    BOX_COLUMNS,
-    CRASHED,
-    MANY_FACES,
-    NO_FACE,
-    OK,
-    POSE_COLUMNS,
-    AuTable,
-    complete,
-    empty_frame,
-)
-from aufer.errors import AuferError, EnvironmentFailure
+from aufer.au_table import AuTable
+from aufer.errors import EnvironmentFailure
 from aufer.images import Image
+from aufer.openface.call_log import CallLog
+from aufer.openface.capacity import local_capacity
 from aufer.openface.engine import Engine
-from aufer.openface.keeping import read_landmarks, sort_files
-from aufer.openface.output import choose_faces, read_face_csvs
-from aufer.openface.running import Work, csv_of, run_over_all, scratch_folder
-from aufer.openface.staging import SMALLEST_FACE, Staged, stage
+from aufer.openface.jobs import choose_jobs, choose_memory, choose_staging_threads
+from aufer.openface.output import extra_suffixes
+from aufer.openface.pipeline import Pipeline
+from aufer.openface.plan import Plan
+from aufer.openface.scratch import scratch_folder
+from aufer.openface.store import Store, open_store
+from aufer.openface.subject import Resources
+from aufer.openface.table import build_frame
 from aufer.progress import Progress, no_progress
+from aufer.provenance import Extractor
 
-KEEPABLE = ("annotated", "landmarks")
-"""What ``--keep`` can keep besides OpenFace's CSVs: annotated pictures, a table of landmarks."""
+talk = logging.getLogger("aufer")
 
-_VALUES = ("face", "confidence", *BOX_COLUMNS, *POSE_COLUMNS, *INTENSITY_COLUMNS, *PRESENCE_COLUMNS)
+STORE_NAME = "measured.sqlite"
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What came of a list of images.
+def store_of(folder: Path) -> Path:
+    """Where what was measured is kept for the tables of a folder."""
+    return folder / ".aufer" / STORE_NAME
 
-    Attributes:
-        table: one row per image, in the order given.
-        landmarks: of the faces taken (see `read_landmarks`), if they were to be kept.
-        kept: the folder of OpenFace's files, ready to be put in place, if they were to be kept.
+
+def key_of(extractor: Extractor) -> str:
+    """What a result is known by, besides the picture: all of the description that changes it.
+
+    An image's name doesn't, beside its digest; enlarging is the way of each look.
     """
-
-    table: AuTable
-    landmarks: pd.DataFrame | None = None
-    kept: Path | None = None
+    facts = extractor.facts()
+    facts["enlarge"] = ""
+    if facts["digest"]:
+        facts["image"] = ""
+    return json.dumps(facts, sort_keys=True)
 
 
 def measure(
     images: Sequence[Image],
     engine: Engine,
+    plan: Plan | None = None,
     *,
-    faces: str = "largest",
+    store: Store | None = None,
+    scratch: Path | None = None,
+    calls: CallLog | None = None,
     progress: Progress = no_progress,
 ) -> AuTable:
-    """Measure the AUs of images with OpenFace; nothing is kept but the table.
+    """Measure the AUs of images with OpenFace.
 
     Args:
-        faces: which face of several: ``largest``, ``best`` (most confident) or ``error``.
+        plan: how; the usual way by default.
+        store: what was measured before, and where the results go; by default nothing is kept.
+        scratch: a folder for temporary files, on the disk of the images if that can be.
+        calls: the log of engine calls.
+
+    Returns:
+        the table: one row per image, in the order given.
 
     Raises:
         EnvironmentFailure: the engine can't measure anything, or vanished. AuferError: disk full.
+        What was measured until then is in the store.
     """
-    with measuring(images, engine, faces=faces, progress=progress) as measured:
-        return measured.table
-
-
-@contextmanager
-def measuring(
-    images: Sequence[Image],
-    engine: Engine,
-    *,
-    faces: str = "largest",
-    keep: Collection[str] = (),
-    openface_folder: Path | None = None,
-    progress: Progress = no_progress,
-) -> Iterator[Measured]:
-    """Like `measure`, and OpenFace's own files are there until the end of the ``with`` block.
-
-    Args:
-        keep: any of `KEEPABLE`.
-        openface_folder: where OpenFace's files are to be kept. Nothing is changed there: that is
-            for the caller, with `put_in_place`, once all else went well.
-    """
-    engine.check()
-    engine.prepare(progress)
-    with scratch_folder(openface_folder.parent if openface_folder else None) as scratch:
+    plan = plan or Plan()
+    with ExitStack() as stack:
+        if scratch is None:
+            scratch = stack.enter_context(scratch_folder(None))
+        engine.check()
+        engine.prepare(progress)
+        if store is None:
+            store = stack.enter_context(open_store(scratch / STORE_NAME))
+        extractor = engine.extractor()
+        key = key_of(extractor)
+        extras = extra_suffixes(extractor.flags, annotated=plan.annotated)
+        resources = choose_resources(engine, plan, len(images))
+        line = Pipeline(images, engine, store, key, plan, resources, scratch, calls, extras)
         try:
-            work = Work.within(scratch)
-            staged = stage(images, work.input, progress)
-            files = {
-                entry.file: entry.image.name
-                for entry in staged
-                if entry.file and not entry.duplicate_of
-            }
-            crashed: dict[str, str] = {}
-            if files:
-                annotated = "annotated" in keep
-                crashed = run_over_all(files, work, engine, progress, annotated=annotated)
-            frame = _fill_table(staged, crashed, work.output, faces)
-            landmarks = _landmarks_of(frame, staged, work.output) if "landmarks" in keep else None
-            kept = None
-            if openface_folder is not None:
-                kept = scratch / "kept"
-                sort_files(staged, work.output, kept)
+            inputs = line.run(progress)
         except PermissionError as error:
             raise EnvironmentFailure(
                 f"OpenFace's files in {scratch} can't be read or moved: {error.strerror}.",
                 hint="the engine writes as another user; is it set to map users (userns-remap)?",
             ) from error
-        yield Measured(AuTable(frame, engine.extractor()), landmarks, kept)
+        frame = build_frame(images, inputs, store, key, plan)
+    return AuTable(frame, replace(extractor, enlarge=str(plan)))
 
 
-def _fill_table(
-    staged: Sequence[Staged], crashed: dict[str, str], output: Path, faces: str
-) -> pd.DataFrame:
-    """The rows of all images: those not handed over, those that crashed, and those measured."""
-    files = dict.fromkeys(entry.file for entry in staged if entry.file not in crashed)
-    with_csv = [file for file in files if file and csv_of(output, file).exists()]
-    position_of = {file: position for position, file in enumerate(with_csv)}
-    read = read_face_csvs([csv_of(output, file) for file in with_csv])
-    if with_csv and len(read.problems) == len(with_csv):
-        raise AuferError(
-            f"None of the {len(with_csv)} CSVs that OpenFace wrote can be used: the first "
-            f"{read.problems[0]}.",
-            hint="check --openface-args, and the disk's free space",
-        )
-    chosen = choose_faces(read, faces)
-    positions = np.array([position_of.get(entry.file, -1) for entry in staged], dtype=np.int64)
-    taken = chosen.reindex(positions)
-    n_faces = taken["n_faces"].to_numpy(dtype=np.float64, copy=True)
-    verdicts = [
-        _judge(entry, crashed, read.problems.get(position), n, faces)
-        for entry, position, n in zip(staged, positions.tolist(), n_faces, strict=True)
-    ]
-    status = np.array([verdict[0] for verdict in verdicts], dtype=object)
-    n_faces[status == NO_FACE] = 0
-    frame = empty_frame([entry.image for entry in staged])
-    frame["sha256"] = [entry.sha256 for entry in staged]
-    frame["duplicate_of"] = [entry.duplicate_of for entry in staged]
-    frame["status"] = status
-    frame["reason"] = [verdict[1] for verdict in verdicts]
-    frame["n_faces"] = pd.array(n_faces, dtype="Float64").astype("Int64")
-    frame["width"] = pd.array([entry.width for entry in staged], dtype="Int64")
-    frame["height"] = pd.array([entry.height for entry in staged], dtype="Int64")
-    frame["scale"] = [1.0 if entry.file else np.nan for entry in staged]
-    values = taken[list(_VALUES)].to_numpy(dtype=np.float64, copy=True)
-    values[status != OK] = np.nan
-    frame[list(_VALUES)] = values
-    return complete(frame)
-
-
-def _judge(
-    entry: Staged, crashed: dict[str, str], problem: str | None, n_faces: float, faces: str
-) -> tuple[str, str]:
-    """Status and reason of one image."""
-    if entry.status:
-        return entry.status, entry.reason
-    if entry.file in crashed:
-        return CRASHED, crashed[entry.file]
-    if problem:
-        return CRASHED, f"OpenFace's CSV {problem}"
-    if np.isnan(n_faces):
-        side = min(entry.width or 0, entry.height or 0)
-        if side < SMALLEST_FACE:
-            size = f"{entry.width}x{entry.height}"
-            return NO_FACE, f"{size}: OpenFace finds no face below {SMALLEST_FACE} pixels"
-        return NO_FACE, ""
-    if n_faces > 1 and faces == "error":
-        return MANY_FACES, f"{n_faces:.0f} faces"
-    return OK, ""
-
-
-def _landmarks_of(frame: pd.DataFrame, staged: Sequence[Staged], output: Path) -> pd.DataFrame:
-    measured = frame["status"] == OK
-    return read_landmarks(
-        {
-            entry.image.name: (csv_of(output, entry.file), int(face))
-            for entry, face, is_ok in zip(staged, frame["face"], measured, strict=True)
-            if is_ok
-        }
-    )
+def choose_resources(engine: Engine, plan: Plan, n_images: int) -> Resources:
+    """Processes, threads and memory for a measurement."""
+    capacity = engine.capacity()
+    jobs = choose_jobs(plan.jobs, capacity, n_images)
+    threads = choose_staging_threads(local_capacity().cpus, jobs)
+    if not engine.limits_memory:
+        return Resources(jobs, threads)
+    shares = (choose_memory(plan.memory_bytes, capacity, n) for n in (jobs, 1))
+    return Resources(jobs, threads, *shares)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +24,43 @@ from aufer.action_units import (
 )
 from aufer.au_table import BOX_COLUMNS, POSE_COLUMNS
 from aufer.csv_table import VIDEO_COLUMNS
+from aufer.openface.engine import ANNOTATED_FLAG
 
 DETAILS_SUFFIX = "_of_details.txt"
 """OpenFace writes ``<stem>_of_details.txt`` when it starts an image, with or without a face."""
+
+ANNOTATED_SUFFIX = ".jpg"
+"""OpenFace's annotated picture is ``<stem>.jpg``."""
+
+_EXTRAS = {"-hogalign": ".hog", "-simalign": "_aligned"}
 
 FACES_POLICIES = ("largest", "best", "error")
 """Which face of several is taken: the largest, the most confident, or none (``many_faces``)."""
 
 _LANDMARKS_X = tuple(f"x_{i}" for i in range(68))
 _LANDMARKS_Y = tuple(f"y_{i}" for i in range(68))
+LANDMARK_COLUMNS = (*_LANDMARKS_X, *_LANDMARKS_Y)
 _BATCH_BYTES = 4_000_000
 """So much text is parsed in one go: memory stays flat, and the cost of a file constant."""
+
+
+def details_of(folder: Path, file: str) -> Path:
+    """What OpenFace writes when it starts a picture."""
+    return folder / (Path(file).stem + DETAILS_SUFFIX)
+
+
+def csv_of(folder: Path, file: str) -> Path:
+    """What OpenFace writes when it finds a face in a picture."""
+    return folder / (Path(file).stem + ".csv")
+
+
+def extra_suffixes(flags: str, *, annotated: bool) -> tuple[str, ...]:
+    """What follows the stem in the names of further files that these flags make OpenFace write."""
+    words = flags.split()
+    found = [suffix for flag, suffix in _EXTRAS.items() if flag in words]
+    wants_picture = annotated or ANNOTATED_FLAG in words
+    return (*([ANNOTATED_SUFFIX] if wants_picture else []), *found)
+
 
 _MEASURES = ("face", "confidence", *POSE_COLUMNS, *INTENSITY_COLUMNS, *PRESENCE_COLUMNS)
 
@@ -81,29 +108,33 @@ def _read_layout(header: bytes) -> _Layout:
         problem = f"lacks the column {lacking[0]}" + (
             f" and {len(lacking) - 1} more (cut, or made without -aus)" if len(lacking) > 1 else ""
         )
-    wanted = (*_MEASURES, *_LANDMARKS_X, *_LANDMARKS_Y)
+    wanted = (*_MEASURES, *LANDMARK_COLUMNS)
     kept = {name: positions[name] for name in wanted if name in positions}
     return _Layout(len(names), kept, problem)
 
 
-def read_face_csvs(paths: Sequence[Path]) -> Faces:
+def read_face_csvs(sources: Sequence[Path | bytes], *, landmarks: bool = False) -> Faces:
     """Read OpenFace image CSVs of any layout (37, 179, 711 columns; names with spaces).
 
     A file is accepted only when it is whole: it ends in a newline and every row is as long as the
     header; and when its AUs are numbers from 0 to 5. Otherwise it is named in ``problems``.
+
+    Args:
+        sources: paths, or the contents of files.
+        landmarks: whether ``x_0`` … ``y_67`` are wanted in the frame too.
     """
     layouts: dict[bytes, _Layout] = {}
     groups: dict[bytes, list[tuple[int, int, bytes]]] = {}
     problems: dict[int, str] = {}
     frames: list[pd.DataFrame] = []
     pending = 0
-    for number, path in enumerate(paths):
+    parse = partial(_parse, problems=problems, landmarks=landmarks)
+    for number, source in enumerate(sources):
         if pending > _BATCH_BYTES:
-            frames += [_parse(layouts[header], batch, problems) for header, batch in groups.items()]
+            frames += [parse(layouts[header], batch) for header, batch in groups.items()]
             groups, pending = {}, 0
         try:
-            with open(path, "rb", buffering=0) as file:
-                data = file.read()
+            data = source if isinstance(source, bytes) else _read_whole(source)
         except OSError as error:
             problems[number] = f"can't be read: {error.strerror}"
             continue
@@ -128,9 +159,9 @@ def read_face_csvs(paths: Sequence[Path]) -> Faces:
         else:
             groups.setdefault(header, []).append((number, n_rows, body))
             pending += len(body)
-    frames += [_parse(layouts[header], batch, problems) for header, batch in groups.items()]
+    frames += [parse(layouts[header], batch) for header, batch in groups.items()]
     columns = ["file", "face", "confidence", *BOX_COLUMNS, *POSE_COLUMNS]
-    columns += [*INTENSITY_COLUMNS, *PRESENCE_COLUMNS]
+    columns += [*INTENSITY_COLUMNS, *PRESENCE_COLUMNS, *(LANDMARK_COLUMNS if landmarks else ())]
     if frames:
         frame = pd.concat(frames, ignore_index=True).reindex(columns=columns)
         frame = frame.sort_values(["file", "face"], kind="stable", ignore_index=True)
@@ -139,6 +170,11 @@ def read_face_csvs(paths: Sequence[Path]) -> Faces:
     frame["file"] = frame["file"].astype(np.int64)
     has_landmarks = bool(frame["face_width"].notna().all())
     return Faces(frame, problems, has_landmarks)
+
+
+def _read_whole(path: Path) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def _check_rows(body: bytes, n_columns: int) -> tuple[str, int]:
@@ -156,7 +192,11 @@ def _check_rows(body: bytes, n_columns: int) -> tuple[str, int]:
 
 
 def _parse(
-    layout: _Layout, members: list[tuple[int, int, bytes]], problems: dict[int, str]
+    layout: _Layout,
+    members: list[tuple[int, int, bytes]],
+    *,
+    problems: dict[int, str],
+    landmarks: bool,
 ) -> pd.DataFrame:
     """Parse the rows of all files with one header; files with bad values go to ``problems``."""
     files = np.repeat([m[0] for m in members], [m[1] for m in members])
@@ -195,19 +235,21 @@ def _parse(
     for row in doubtful.tolist():
         problems.setdefault(int(files[row]), f"confidence is {confidence[row]:g}, not from 0 to 1")
     measures = [name for name in _MEASURES if name in layout.positions]
-    result = frame.loc[:, measures].copy()
+    result = frame.loc[:, measures].copy()  # one block: the frame of a wide CSV is in many
     # the parser's last digit may be off; OpenFace writes these with two decimals
     result[list(INTENSITY_COLUMNS)] = intensities.round(DECIMALS)
     result["confidence"] = result["confidence"].round(4)
     if "face" not in result:
         result["face"] = 0.0
-    if all(name in layout.positions for name in (*_LANDMARKS_X, *_LANDMARKS_Y)):
+    if all(name in layout.positions for name in LANDMARK_COLUMNS):
         x = frame.loc[:, list(_LANDMARKS_X)].to_numpy()
         y = frame.loc[:, list(_LANDMARKS_Y)].to_numpy()
         result["face_x"], result["face_y"] = x.min(axis=1).round(2), y.min(axis=1).round(2)
         result["face_width"] = (x.max(axis=1) - x.min(axis=1)).round(2)
         result["face_height"] = (y.max(axis=1) - y.min(axis=1)).round(2)
-    result.insert(0, "file", files)
+        if landmarks:
+            result = pd.concat([result, frame.loc[:, list(LANDMARK_COLUMNS)]], axis=1).copy()
+    result["file"] = files
     return result[~np.isin(files, list(problems))] if problems else result
 
 

@@ -1,0 +1,351 @@
+"""Getting all pictures measured: checked by threads while OpenFace runs, several runs at once.
+
+Each picture goes check -> hand over -> run -> record, and again from the hand-over for a further
+look. One thread decides everything here and is the only one that touches the store; the others
+check pictures (stagers.py) or wait for OpenFace (runners.py), and put what they have to say into
+one queue.
+
+A run that dies costs the picture that it died at: that one is tried alone at once, and a second
+time when nothing else runs any more; the others go on in new runs. So there are at most three runs
+more for each picture that dies.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from aufer.images import Image
+from aufer.openface.batches import BatchSizes
+from aufer.openface.call_log import ALONE, ALONE_AGAIN, BATCH, CallLog
+from aufer.openface.deaths import explain, is_silent, no_hope
+from aufer.openface.engine import Engine, EngineRun
+from aufer.openface.plan import Plan
+from aufer.openface.runners import Runners
+from aufer.openface.running import Batch, Finished, Outcome, drop_batch
+from aufer.openface.space import check_room
+from aufer.openface.stagers import Stagers
+from aufer.openface.staging import Checked
+from aufer.openface.store import Limits, Look, Picture, Stamp, Store, stamp_of
+from aufer.openface.subject import Inputs, Resources, Subject
+from aufer.openface.verdicts import judge_files
+from aufer.progress import Progress, Step
+
+talk = logging.getLogger("aufer")
+
+HOPELESS = 20
+"""So many pictures that die alone before a single one is measured are the engine's fault."""
+
+SILENT = 3
+"""So many runs in a row that die before they look at a picture are the engine's fault."""
+
+RECORD_EVERY_S = 0.3
+"""What OpenFace finished is kept so often; a kill costs no more."""
+
+_WAIT_S = 0.1
+_EVENTS_AT_ONCE = 100
+_LOOKED_UP_AT_ONCE = 2000
+
+
+class Pipeline:
+    """Measures what the store doesn't know yet; use `run` once."""
+
+    def __init__(
+        self,
+        images: Sequence[Image],
+        engine: Engine,
+        store: Store,
+        key: str,
+        plan: Plan,
+        resources: Resources,
+        scratch: Path,
+        calls: CallLog | None,
+        extras: Sequence[str],
+    ) -> None:
+        self._images, self._store, self._key, self._plan = images, store, key, plan
+        self._limits = Limits(plan.image_timeout_s, resources.memory_alone_bytes)
+        self._scratch, self._staged = scratch, scratch / "staged"
+        self._staged.mkdir()
+        self._inputs = Inputs([""] * len(images))
+        self._open = 0  # images that are not settled
+        self._active: dict[str, list[int]] = {}  # sha256 -> positions of the images that wait
+        self._settled: set[str] = set()
+        self._by_file: dict[str, Subject] = {}
+        self._ready: deque[str] = deque()
+        self._ready_bytes: dict[str, int] = {}
+        self._alone: deque[str] = deque()
+        self._again: deque[str] = deque()
+        self._died: set[str] = set()
+        self._n_silent = 0
+        self._n_measured = store.count_measured(key)
+        self._sizes = BatchSizes(resources.jobs, len(images))
+        self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        tell = self._events.put
+        self._stagers = Stagers(images, self._staged, resources.threads, self, tell)
+        self._runners = Runners(engine, plan, resources, extras, calls, self, tell)
+        self._recorded_at = self._moved_at = time.monotonic()
+        self._step: Step = lambda n: None
+
+    def run(self, progress: Progress) -> Inputs:
+        """Measure everything; what was measured is in the store, also when this raises.
+
+        Raises:
+            EnvironmentFailure: the engine can't measure anything, or vanished.
+            AuferError: the disk is full. KeyboardInterrupt: as it comes.
+        """
+        try:
+            self._scan()
+            if self._open:
+                check_room(self._scratch, self._open)
+                with progress(self._open, "measuring faces") as step:
+                    self._step = step
+                    self._work()
+        finally:
+            self._step = lambda n: None
+            self._runners.close()
+            self._stagers.close()
+            self._record()
+            self._store.commit()
+        return self._inputs
+
+    def _work(self) -> None:
+        while self._open:
+            self._run_more()
+            self._stage_more()
+            try:
+                self._events.get(timeout=_WAIT_S)()
+                for _ in range(_EVENTS_AT_ONCE):
+                    self._stage_more()
+                    self._events.get_nowait()()
+            except queue.Empty:
+                pass
+            if time.monotonic() - self._recorded_at >= RECORD_EVERY_S:
+                self._record()
+                self._store.commit()
+
+    def on_failure(self, error: BaseException) -> None:
+        """What went wrong in another thread ends the job here."""
+        raise error
+
+    # What is known already
+
+    def _scan(self) -> None:
+        """Find out which files are unchanged since an earlier run, and what is left to do."""
+        for start in range(0, len(self._images), _LOOKED_UP_AT_ONCE):
+            self._scan_some(range(start, min(start + _LOOKED_UP_AT_ONCE, len(self._images))))
+        waiting = sum(len(positions) for positions in self._active.values())
+        self._open = len(self._stagers.to_check) + waiting
+        if self._open < len(self._images):
+            n_known = len(self._images) - self._open
+            talk.info("known from earlier runs: %d of %d images", n_known, len(self._images))
+
+    def _scan_some(self, positions: range) -> None:
+        if self._plan.rehash:
+            self._stagers.to_check.extend(positions)
+            return
+        paths = [path_key(self._images[position].path) for position in positions]
+        known = self._store.files(paths)
+        trusted: dict[int, tuple[Stamp, str]] = {}
+        for position, path in zip(positions, paths, strict=True):
+            if path in known and known[path][0] == _stamp_at(self._images[position].path):
+                trusted[position] = known[path]
+        sha256s = list(dict.fromkeys(sha256 for _, sha256 in trusted.values()))
+        pictures, looks = self._store.pictures(sha256s), self._store.looks(self._key, sha256s)
+        for position in positions:
+            if position in trusted and trusted[position][1] in pictures:
+                stamp, sha256 = trusted[position]
+                self._inputs.sha256s[position] = sha256
+                self._consider(position, stamp, pictures[sha256], looks.get(sha256, {}))
+            else:
+                self._stagers.to_check.append(position)
+
+    def _consider(
+        self, position: int, stamp: Stamp, picture: Picture, looks: dict[str, Look]
+    ) -> bool:
+        """Take a picture on if it needs a look; whether it, or an equal one, is on its way."""
+        sha256 = self._inputs.sha256s[position]
+        if sha256 in self._settled:
+            return False
+        if sha256 in self._active:
+            self._active[sha256].append(position)
+            return True
+        valid = {w: look for w, look in looks.items() if self._plan.counts(look, self._limits)}
+        way = self._plan.next_way(picture, valid)
+        if way is None:
+            self._settled.add(sha256)
+            return False
+        self._active[sha256] = [position]
+        image = self._images[position]
+        self._stagers.to_hand_over.append(Subject(sha256, image, stamp, picture, valid, way))
+        return True
+
+    # Checking and handing over
+
+    def _stage_more(self) -> None:
+        if self._has_room():
+            self._stagers.start_more()
+
+    def _has_room(self) -> bool:
+        return self._sizes.has_room(len(self._ready), sum(self._ready_bytes.values()))
+
+    def on_checked(self, position: int, checked: Checked) -> None:
+        """See `stagers.Listener`."""
+        self._inputs.sha256s[position] = checked.sha256
+        if checked.failure or checked.stamp is None:
+            self._give_up(position, checked.failure)
+            return
+        picture = Picture(checked.width or 0, checked.height or 0, checked.phash)
+        path = path_key(self._images[position].path)
+        self._store.record_file(path, checked.stamp, checked.sha256)
+        self._store.record_picture(checked.sha256, picture)
+        looks = self._store.looks(self._key, [checked.sha256]).get(checked.sha256, {})
+        if not self._consider(position, checked.stamp, picture, looks):
+            self._done(1)
+
+    def on_ready(self, subject: Subject, file: str, size: int) -> None:
+        """See `stagers.Listener`."""
+        self._by_file[file] = subject
+        self._ready.append(file)
+        self._ready_bytes[file] = size
+
+    def on_gone(self, subject: Subject, why: str) -> None:
+        """See `stagers.Listener`; equal images are looked at anew."""
+        first, *others = self._active.pop(subject.sha256)
+        self._give_up(first, why)
+        self._stagers.to_check.extend(others)
+
+    def _give_up(self, position: int, why: str) -> None:
+        self._inputs.failures[position] = why
+        self._done(1)
+
+    def _done(self, n: int) -> None:
+        self._open -= n
+        self._step(n)
+
+    # Running
+
+    def _run_more(self) -> None:
+        while self._runners.is_free and (chosen := self._next_batch()):
+            files, why = chosen
+            for file in files:
+                self._ready_bytes.pop(file, None)
+            named = [(self._staged / file, self._by_file[file].image.name) for file in files]
+            self._moved_at = time.monotonic()
+            self._runners.start(self._scratch, named, why)
+
+    def _next_batch(self) -> tuple[list[str], str] | None:
+        """What to run next, and why; None while there is nothing, or too little."""
+        if self._alone:
+            return [self._alone.popleft()], ALONE
+        n_unstaged = self._stagers.n_left
+        goal = self._sizes.goal(n_unstaged + len(self._ready))
+        can_grow = self._stagers.is_busy or (n_unstaged and self._has_room())
+        has_waited = time.monotonic() - self._moved_at > 1
+        if self._ready and (len(self._ready) >= goal or not can_grow or has_waited):
+            self._sizes.took_one()
+            n = min(goal, len(self._ready))
+            return [self._ready.popleft() for _ in range(n)], BATCH
+        is_idle = not (self._runners.n_running or n_unstaged or self._ready)
+        if self._again and is_idle and not self._runners.finished:
+            return [self._again.popleft()], ALONE_AGAIN
+        return None
+
+    def on_ended(self, batch: Batch, outcome: Outcome) -> None:
+        """See `runners.Listener`."""
+        self._record()  # before the folder goes
+        self._moved_at = time.monotonic()
+        drop_batch(batch, (*outcome.suspects, *outcome.untouched), self._staged)
+        self._ready.extendleft(reversed(outcome.untouched))
+        for file in outcome.suspects:
+            self._on_died(file, batch.why, explain(outcome.run), outcome.run)
+
+    def _on_died(self, file: str, why: str, reason: str, run: EngineRun | None = None) -> None:
+        """A picture that a run ended at: alone, alone again, crashed."""
+        subject = self._by_file[file]
+        if why == BATCH:
+            talk.info("OpenFace ended at %s; trying it alone", subject.image.name)
+            self._alone.append(file)
+            return
+        self._died.add(subject.image.name)
+        if run is not None and self._is_hopeless(run):
+            raise no_hope(run, self._died)
+        if why == ALONE:
+            self._again.append(file)
+            return
+        (self._staged / file).unlink(missing_ok=True)
+        look = Look(subject.way.name, crashed=True, reason=reason, limits=self._limits)
+        self._advance(self._by_file.pop(file), look, None)
+
+    def _is_hopeless(self, run: EngineRun) -> bool:
+        """Whether it must be the engine's fault that this picture died too."""
+        if is_silent(run):
+            self._n_silent += 1
+            return self._n_silent >= min(SILENT, len(self._images))
+        return not self._n_measured and len(self._died) >= HOPELESS
+
+    # Recording
+
+    def _record(self) -> None:
+        """Put what OpenFace finished into the store, and see who needs a further look."""
+        self._recorded_at = time.monotonic()
+        told: list[tuple[Batch, Finished]] = []
+        while self._runners.finished:
+            batch, several = self._runners.finished.popleft()
+            told += [(batch, finished) for finished in several]
+        verdicts = judge_files([finished.files for _, finished in told])
+        for (batch, finished), verdict in zip(told, verdicts, strict=True):
+            subject, file = self._by_file[finished.file], batch.input / finished.file
+            if verdict.problem:
+                os.rename(file, self._staged / finished.file)
+                reason = f"OpenFace's CSV {verdict.problem}, twice alone"
+                self._on_died(finished.file, batch.why, reason)
+                continue
+            del self._by_file[finished.file]
+            if _was_changed(file, subject.stamp):
+                self.on_gone(subject, "it was changed while it was measured; run extract again")
+                continue
+            self._n_measured += 1
+            self._n_silent = 0
+            look = Look(
+                subject.way.name,
+                n_faces=verdict.n_faces,
+                confidence=verdict.confidence,
+                seconds=finished.seconds,
+                has_annotated=self._plan.annotated,
+            )
+            self._advance(subject, look, finished)
+
+    def _advance(self, subject: Subject, look: Look, finished: Finished | None) -> None:
+        files = finished.files if finished else None
+        self._store.record_look(self._key, subject.sha256, look, files)
+        subject.looks[look.way] = look
+        way = self._plan.next_way(subject.picture, subject.looks)
+        if way is not None:
+            subject.way = way
+            self._stagers.to_hand_over.append(subject)
+            return
+        self._settled.add(subject.sha256)
+        self._done(len(self._active.pop(subject.sha256)))
+
+
+def path_key(path: Path) -> bytes:
+    """What a file is known by in the store: its absolute path."""
+    return os.fsencode(os.path.join(os.getcwd(), path))  # noqa: PTH109 - thousands of them
+
+
+def _stamp_at(path: Path) -> Stamp | None:
+    try:
+        return stamp_of(os.stat(path))  # noqa: PTH116
+    except OSError:
+        return None
+
+
+def _was_changed(file: Path, then: Stamp) -> bool:
+    """Whether a picture that was handed over as a link was written to since it was checked."""
+    now = _stamp_at(file)
+    return now is not None and now.inode == then.inode and now != then

@@ -1,0 +1,121 @@
+"""Threads that run OpenFace over batches, several at once, and log each call."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from aufer.openface.call_log import ALONE_AGAIN, CallLog, describe_call
+from aufer.openface.deaths import STALLED
+from aufer.openface.engine import Engine
+from aufer.openface.plan import Plan
+from aufer.openface.running import Batch, Ended, Finished, Outcome, Stopped, make_batch, run_batch
+from aufer.openface.subject import Resources
+
+talk = logging.getLogger("aufer")
+
+
+class Listener(Protocol):
+    """Who hears of ended runs, one after the other, in a thread of its own."""
+
+    def on_ended(self, batch: Batch, outcome: Outcome) -> None:
+        """A run came to an end, well or not; the pictures it finished were told before."""
+
+    def on_failure(self, error: BaseException) -> None:
+        """The engine can't be used, or the disk is full."""
+
+
+class Runners:
+    """Runs batches, as many at once as there are jobs.
+
+    Attributes:
+        finished: pictures as they are finished, with their batch; filled by the threads.
+        n_running: how many runs there are now.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        resources: Resources,
+        extras: Sequence[str],
+        calls: CallLog | None,
+        listener: Listener,
+        tell: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """``tell`` takes what the listener is to hear, from any thread."""
+        self._engine, self._plan, self._resources = engine, plan, resources
+        self._extras, self._calls, self._listener, self._tell = extras, calls, listener, tell
+        self._pool = ThreadPoolExecutor(resources.jobs, "openface")
+        self._stop = threading.Event()
+        self._n_started = 0
+        self.n_running = 0
+        self.finished: deque[tuple[Batch, list[Finished]]] = deque()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether one more run can be started."""
+        return self.n_running < self._resources.jobs
+
+    def start(self, scratch: Path, files: Sequence[tuple[Path, str]], why: str) -> None:
+        """Start a run over pictures, which are moved: where each lies, and its image's name."""
+        self._n_started += 1
+        batch = make_batch(scratch / f"batch-{self._n_started}", files, why)
+        self.n_running += 1
+        self._pool.submit(self._run, batch)
+
+    def close(self) -> None:
+        """End all runs."""
+        self._stop.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _run(self, batch: Batch) -> None:  # in a thread
+        is_last = batch.why == ALONE_AGAIN  # nothing else runs meanwhile
+        resources = self._resources
+        memory_bytes = resources.memory_alone_bytes if is_last else resources.memory_bytes
+        try:
+            outcome = run_batch(
+                batch,
+                self._engine,
+                lambda finished: self.finished.append((batch, finished)),
+                self._stop,
+                image_timeout_s=self._plan.image_timeout_s,
+                memory_bytes=memory_bytes,
+                annotated=self._plan.annotated,
+                extras=self._extras,
+                on_end=lambda ended: self._log(batch, ended, memory_bytes),
+            )
+        except Stopped:
+            return
+        except BaseException as error:  # told where it can be raised
+            event = partial(self._listener.on_failure, error)
+        else:
+            event = partial(self._listener.on_ended, batch, outcome)
+        self._tell(partial(self._finish, event))
+
+    def _finish(self, event: Callable[[], None]) -> None:
+        self.n_running -= 1
+        event()
+
+    def _log(self, batch: Batch, ended: Ended, memory_bytes: int) -> None:  # in a thread
+        run = ended.run
+        talk.debug("exit code %d: %s", run.exit_code, run.command)
+        if self._calls is not None:
+            call = describe_call(
+                run,
+                started_at=ended.started_at,
+                seconds=ended.seconds,
+                engine=self._engine.name,
+                images=batch.images,
+                n_measured=ended.n_started if run.exit_code == 0 else max(0, ended.n_started - 1),
+                why=batch.why,
+                memory_bytes=memory_bytes,
+                stalled=run.exit_code == STALLED,
+            )
+            self._calls.add(call)

@@ -1,0 +1,42 @@
+"""What OpenFace's files say of each picture, read as soon as they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aufer.openface.output import choose_faces, read_face_csvs
+from aufer.openface.store import LookFiles
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was seen in one picture.
+
+    Attributes:
+        problem: why its CSV can't be used; empty if it can.
+        confidence: policy (``largest``, ``best``) -> confidence of the face it takes, 0-1.
+    """
+
+    problem: str = ""
+    n_faces: int = 0
+    confidence: Mapping[str, float] = field(default_factory=dict)
+
+
+def judge_files(files: Sequence[LookFiles]) -> list[Verdict]:
+    """Read the CSVs of several pictures; a picture without a CSV has no face."""
+    with_csv = [position for position, each in enumerate(files) if each.csv is not None]
+    verdicts = [Verdict()] * len(files)
+    if not with_csv:
+        return verdicts
+    read = read_face_csvs([files[position].csv or b"" for position in with_csv])
+    for number, problem in read.problems.items():
+        verdicts[with_csv[number]] = Verdict(problem)
+    chosen = {policy: choose_faces(read, policy) for policy in ("largest", "best")}
+    largest, best = chosen["largest"], chosen["best"]["confidence"]
+    for number, n_faces, confidence in zip(
+        largest.index, largest["n_faces"], largest["confidence"], strict=True
+    ):
+        of_faces = {"largest": float(confidence), "best": float(best[number])}
+        verdicts[with_csv[number]] = Verdict("", int(n_faces), of_faces)
+    return verdicts

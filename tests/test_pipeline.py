@@ -1,0 +1,549 @@
+"""What is measured when, and what is not measured again: looks, deaths, resuming, the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aufer.action_units import INTENSITY_COLUMNS
+from aufer.au_table import AuTable, read_au_table
+from aufer.errors import EnvironmentFailure, UsageError
+from aufer.extract import extract
+from aufer.openface.call_log import read_calls
+from aufer.openface.engines import make_engine
+from aufer.openface.measure import key_of, store_of
+from aufer.openface.plan import Plan
+from aufer.openface.store import open_store
+from aufer.openface.ways import ENLARGE_OFF, Enlarge
+from aufer.progress import Progress, no_progress
+from tests.running import RunAufer
+from tests.stand_in.pictures import save_broken, save_face
+
+if TYPE_CHECKING:
+    from tests.engine_cases import EngineCase
+
+pytest_plugins = ["tests.engine_cases"]
+pytestmark = pytest.mark.usefixtures("own_state")
+
+
+class Study:
+    """A workspace that is measured by the stand-in, which writes down what it sees."""
+
+    def __init__(self, folder: Path, case: EngineCase) -> None:
+        self.images, self.out = folder / "images", folder / "data" / "aus.csv"
+        self.case = case
+        self._seen = folder / "seen.tsv"
+
+    def put(self, name: str, **marks) -> Path:
+        return save_face(self.images / name, **marks)
+
+    def run(self, *, progress: Progress = no_progress, openface_args: str = "", **how) -> AuTable:
+        self._seen.unlink(missing_ok=True)
+        os.environ["STAND_IN_SEEN"] = str(self._seen)
+        try:
+            with closing(self.case.make(openface_args)) as engine:
+                return extract(
+                    self.images, self.out, engine=engine, plan=Plan(**how), progress=progress
+                )
+        finally:
+            del os.environ["STAND_IN_SEEN"]
+
+    def rows(self, **how) -> dict[str, pd.Series]:
+        return {row["image"]: row for _, row in self.run(**how).frame.iterrows()}
+
+    def seen(self) -> Counter[str]:
+        """How often the stand-in opened each picture in the last run, by the image's stem."""
+        return Counter(name for name, _, _ in self.seen_sizes())
+
+    def seen_sizes(self) -> list[tuple[str, int, int]]:
+        if not self._seen.exists():
+            return []
+        rows = [line.split("\t") for line in self._seen.read_text().splitlines()]
+        return [(Path(path).stem.rpartition("-")[0], int(w), int(h)) for path, w, h in rows]
+
+
+@pytest.fixture
+def study(tmp_path: Path, local_case: EngineCase) -> Study:
+    return Study(tmp_path, local_case)
+
+
+# Further looks
+
+
+def test_small_pictures_are_enlarged_and_large_ones_are_not(study: Study) -> None:
+    study.put("happy/small.png", size=(48, 48), seed=1)
+    study.put("happy/tiny.png", size=(30, 40), seed=2)
+    study.put("happy/large.png", size=(200, 150), seed=3, confidence=0.9)
+    rows = study.rows(looks=1)
+    assert sorted(study.seen_sizes()) == [
+        ("large", 200, 150),
+        ("small", 192, 192),
+        ("tiny", 192, 256),
+    ]
+    assert {name: (row["way"], row["scale"]) for name, row in rows.items()} == {
+        "happy/small.png": ("192", 4.0),
+        "happy/tiny.png": ("192", 6.4),
+        "happy/large.png": ("as it is", 1.0),
+    }
+    assert (rows["happy/small.png"]["width"], rows["happy/small.png"]["height"]) == (48, 48)
+
+
+def test_only_pictures_without_a_confident_face_get_further_looks(study: Study) -> None:
+    for seed, corner in enumerate(
+        ("", "none_below_288", "none_below_576", "unsure_below_288", "never", "unsure")
+    ):
+        marks = {"corner": corner} if corner else {"confidence": 0.9, "size": (200, 150)}
+        study.put(f"happy/{corner or 'sure'}.png", **{"size": (48, 48), "seed": seed, **marks})
+    rows = study.rows(jobs=1)
+    assert study.seen() == {
+        "sure": 1,
+        "none_below_288": 2,
+        "none_below_576": 3,
+        "unsure_below_288": 2,
+        "never": 3,
+        "unsure": 3,
+    }
+    found = {name[6:-4]: (r["status"], r["way"], r["confidence"]) for name, r in rows.items()}
+    assert found["none_below_288"] == ("ok", "192+25%", 0.95)
+    assert found["none_below_576"] == ("ok", "384+25%", 0.95)
+    assert found["unsure_below_288"] == ("ok", "192+25%", 0.95)
+    assert found["unsure"] == ("ok", "192+25%", 0.55)  # the best of 0.35, 0.55 and 0.45
+    assert found["never"][:2] == ("no_face", "192")
+    assert rows["happy/never.png"]["reason"] == "no face in 3 looks (192, 192+25%, 384+25%)"
+
+
+def test_more_looks_later_cost_only_the_further_ones(study: Study) -> None:
+    study.put("happy/a.png", size=(48, 48), corner="none_below_576")
+    assert study.rows(looks=1)["happy/a.png"]["status"] == "no_face"
+    assert study.rows(looks=3)["happy/a.png"]["status"] == "ok"
+    assert [size for _, size, _ in study.seen_sizes()] == [288, 576]
+    assert study.rows(looks=2)["happy/a.png"]["status"] == "no_face"  # as if it had been so
+    assert not study.seen()
+
+
+def test_boxes_are_in_the_pixels_of_the_original(study: Study) -> None:
+    """Equal faces, so equal boxes relative to the picture, whatever the way."""
+    study.put("happy/border.png", size=(48, 48), corner="none_below_288")
+    study.put("happy/plain.png", size=(48, 48), corner="unsure")
+    rows = study.rows(looks=2)
+    assert rows["happy/border.png"]["way"] == "192+25%"
+    for row in rows.values():
+        # the stand-in's faces take 0.7 of the shorter side, in the middle
+        share = 0.7 * (1.5 if row["way"] == "192+25%" else 1)
+        assert row["face_width"] == pytest.approx(48 * share, abs=0.5)
+        middle = row["face_x"] + row["face_width"] / 2
+        assert middle == pytest.approx(24, abs=2)
+
+
+def test_landmarks_are_in_the_pixels_of_the_original(study: Study, tmp_path: Path) -> None:
+    study.put("happy/a.png", size=(60, 48), corner="none_below_288")
+    with closing(study.case.make()) as engine:
+        table = extract(study.images, study.out, engine=engine, keep=["landmarks"])
+    points = pd.read_csv(study.out.with_name("aus.landmarks.csv")).iloc[0]
+    row = table.frame.iloc[0]
+    assert row["way"] == "192+25%"
+    assert points[[f"x_{i}" for i in range(68)]].min() == pytest.approx(row["face_x"], abs=0.01)
+    height = np.ptp(points[[f"y_{i}" for i in range(68)]].astype(float))
+    assert height == pytest.approx(row["face_height"], abs=0.02)
+
+
+def test_enlarging_can_be_turned_off(study: Study) -> None:
+    study.put("happy/tiny.png", size=(42, 100), seed=1)
+    study.put("happy/small.png", size=(48, 48), seed=2)
+    rows = study.rows(enlarge=ENLARGE_OFF, looks=1)
+    assert rows["happy/tiny.png"]["status"] == "too_small"
+    assert "42x100" in rows["happy/tiny.png"]["reason"]
+    assert rows["happy/small.png"]["status"] == "no_face"
+    assert "48x48" in rows["happy/small.png"]["reason"]
+    assert rows["happy/small.png"]["scale"] == 1
+    assert study.seen() == {"small": 1}
+    assert study.rows(enlarge=Enlarge.parse("300"))["happy/small.png"]["way"].startswith("300")
+
+
+@pytest.mark.parametrize("policy", ["largest", "best", "error"])
+def test_confident_is_who_is_taken(study: Study, policy: str) -> None:
+    study.put("happy/a.jpg", faces=2, face_sizes="0.4,0.2", confidence="0.3,0.9")
+    study.run(faces=policy, looks=2)
+    assert study.seen() == {"a": 2 if policy == "largest" else 1}
+
+
+# Deaths
+
+
+def test_a_picture_is_crashed_only_after_it_died_twice_alone(study: Study) -> None:
+    for seed in range(8):
+        study.put(
+            f"happy/{seed}.jpg", seed=seed, confidence=0.9, **({"die": 134} if seed == 3 else {})
+        )
+    rows = study.rows(jobs=2)
+    assert study.seen() == {**dict.fromkeys("0124567", 1), "3": 3}
+    assert rows["happy/3.jpg"]["status"] == "crashed"
+    assert "twice alone" in rows["happy/3.jpg"]["reason"]
+    calls = read_calls(study.out.with_name("extraction") / "engine-calls.jsonl")
+    of_it = [call for call in calls if call.first_image == call.last_image == "happy/3.jpg"]
+    assert [call.why for call in of_it][-2:] == ["alone", "alone again"]
+    assert {call.exit_code for call in of_it} == {134}
+    assert "FaceLandmarkImg" in calls[0].command
+
+
+def test_a_crash_is_remembered_and_tried_again_when_asked(study: Study) -> None:
+    study.put("happy/a.jpg", seed=1, confidence=0.9)
+    study.put("happy/b.jpg", seed=2, die=139)
+    first = study.run()
+    again = study.run()
+    assert not study.seen()
+    pd.testing.assert_frame_equal(first.frame, again.frame)
+    study.run(retry_crashed=True)
+    assert study.seen() == {"b": 3}
+
+
+def test_a_hang_is_ended_and_the_others_are_measured(study: Study) -> None:
+    for seed in range(6):
+        hang = {"sleep": 600} if seed == 2 else {"confidence": 0.9}
+        study.put(f"happy/{seed}.jpg", seed=seed, **hang)
+    rows = study.rows(image_timeout_s=0.5, jobs=1)
+    assert {n[6]: row["status"] for n, row in rows.items()} == {
+        **dict.fromkeys("01345", "ok"),
+        "2": "crashed",
+    }
+    assert rows["happy/2.jpg"]["reason"] == "OpenFace did not get over it in 0.5 s, twice alone"
+    assert not _running_in(study.out.parent)
+    study.run(image_timeout_s=0.4)
+    assert not study.seen()  # it did not get over it with more
+    study.run(image_timeout_s=1.0)
+    assert study.seen() == {"2": 3}  # more time than it ever had
+
+
+def _running_in(folder: Path) -> list[str]:
+    import psutil
+
+    words = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [" ".join(each) for each in words if any(str(folder) in word for word in each)]
+
+
+def test_a_crash_at_a_further_look_leaves_the_first_one(study: Study) -> None:
+    study.put("happy/a.png", size=(48, 48), corner="dies_from_288")
+    study.put("happy/b.png", size=(48, 48), seed=1, corner="none_below_288")
+    row = study.rows()["happy/a.png"]
+    assert (row["status"], row["way"], row["confidence"]) == ("ok", "192", 0.35)
+    assert "a further look (192+25%) failed" in row["reason"]
+
+
+def _engine_of(script, *lines: str):
+    """A program that writes what the contract asks for, and then does as the lines say."""
+    return make_engine(
+        "local",
+        openface=script(
+            "while [ $# -gt 0 ]; do case $1 in -fdir) in=$2;; -out_dir) out=$2;; esac; shift; done",
+            "echo Starting tracking",
+            'for f in "$in"/*; do n=${f##*/}; stem=${n%.*}; d="$out/${stem}_of_details.txt"',
+            'echo "Input:$f" >"$d"',
+            *lines,
+            "done",
+        ),
+    )
+
+
+def test_a_csv_that_is_cut_is_measured_again_alone(study: Study, script, data_csv: str) -> None:
+    for name in "abc":
+        study.put(f"happy/{name}.jpg", seed=ord(name))
+    good = f'cp {data_csv} "$out/$stem.csv"'
+    cut = f'head -c 700 {data_csv} >"$out/$stem.csv"'
+    engine = _engine_of(script, f"case $stem in b-*) {cut};; *) {good};; esac")
+    frame = extract(study.images, study.out, engine=engine).frame.set_index("image")
+    assert frame["status"].to_dict() == {
+        "happy/a.jpg": "ok",
+        "happy/b.jpg": "crashed",
+        "happy/c.jpg": "ok",
+    }
+    assert "is cut" in frame.loc["happy/b.jpg", "reason"]
+    assert frame.loc["happy/a.jpg", list(INTENSITY_COLUMNS)].notna().all()
+
+
+@pytest.fixture
+def data_csv(tmp_path: Path, local_case: EngineCase) -> str:
+    """A whole CSV of one face."""
+    save_face(tmp_path / "one/a.jpg", confidence=0.9)
+    command = [local_case.options["openface"], "-fdir", tmp_path / "one", "-out_dir", tmp_path]
+    subprocess.run([*command, "-aus", "-pose", "-2Dfp"], check=True, capture_output=True)
+    return str(tmp_path / "a.csv")
+
+
+def test_a_picture_that_openface_passes_over(study: Study, script, data_csv: str) -> None:
+    for name in "abc":
+        study.put(f"happy/{name}.jpg", seed=ord(name))
+    good = f'cp {data_csv} "$out/$stem.csv"'
+    engine = _engine_of(script, f'case $stem in b-*) rm "$d";; *) {good};; esac')
+    frame = extract(study.images, study.out, engine=engine).frame.set_index("image")
+    assert frame["status"].tolist() == ["ok", "crashed", "ok"]
+    assert "passed over" in frame.loc["happy/b.jpg", "reason"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "n_images"), [(["exit 134"], 9), (["echo Starting tracking; exit 134"], 30)]
+)
+def test_an_engine_that_dies_at_everything_is_blamed_itself(
+    study: Study, script, lines: list[str], n_images: int
+) -> None:
+    for seed in range(n_images):
+        study.put(f"happy/{seed}.jpg", seed=seed)
+    engine = make_engine("local", openface=script('echo x >>"$0.calls"', *lines))
+    with pytest.raises(EnvironmentFailure, match="measured no image"):
+        extract(study.images, study.out, engine=engine, plan=Plan(jobs=1))
+    assert not study.out.exists()
+    key = key_of(engine.extractor())
+    with open_store(store_of(study.out.parent)) as store:
+        assert store.count_measured(key) == 0  # nobody is branded
+
+
+# Resuming
+
+
+def test_a_second_run_measures_nothing(study: Study) -> None:
+    for seed in range(5):
+        study.put(f"happy/{seed}.jpg", seed=seed)
+    study.put("sad/none.png", seed=9, faces=0)
+    save_broken(study.images / "sad/zero.jpg", "zero")
+    study.run()
+    first = study.out.read_bytes()
+    said: list[str] = []
+
+    @contextmanager
+    def progress(total: int, what: str, unit: str = "image") -> Iterator[Callable[[int], None]]:
+        said.append(f"{what} {total}")
+        yield lambda n: None
+
+    study.run(progress=progress)
+    assert not study.seen()
+    assert said == ["measuring faces 1"]  # the broken one is looked at anew
+    assert study.out.read_bytes() == first
+
+
+def test_a_new_changed_or_moved_image_costs_only_itself(study: Study) -> None:
+    for seed in range(5):
+        study.put(f"happy/{seed}.jpg", seed=seed, confidence=0.9)
+    study.run()
+    study.put("happy/new.jpg", seed=10, confidence=0.9)
+    study.put("happy/1.jpg", seed=11, confidence=0.9)
+    (study.images / "sad").mkdir()
+    (study.images / "happy/2.jpg").rename(study.images / "sad/renamed.jpg")
+    (study.images / "happy/3.jpg").unlink()
+    rows = study.rows()
+    assert study.seen() == {"new": 1, "1": 1}
+    assert sorted(rows) == [
+        *("happy/0.jpg", "happy/1.jpg", "happy/4.jpg", "happy/new.jpg", "sad/renamed.jpg")
+    ]
+    assert {row["status"] for row in rows.values()} == {"ok"}
+    kept = study.out.with_name("openface")
+    assert sorted(path.name.split("-")[0] for path in kept.rglob("*.csv")) == [
+        *("0", "1", "4", "new", "renamed")
+    ]
+    assert len(list(kept.rglob("*_of_details.txt"))) == 5
+
+
+def test_equal_stamps_are_trusted_but_not_with_rehash(study: Study) -> None:
+    path = study.put("happy/a.jpg", confidence=0.91)
+    study.put("happy/b.jpg", seed=1, confidence=0.92)
+    study.run()
+    stamp = path.stat()
+    with path.open("r+b") as file:  # in place: the same inode
+        content = file.read()
+        file.seek(0)
+        file.write(content.replace(b"confidence=0.91", b"confidence=0.93"))
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert study.rows()["happy/a.jpg"]["confidence"] == 0.91
+    assert not study.seen()
+    assert study.rows(rehash=True)["happy/a.jpg"]["confidence"] == 0.93
+    assert study.seen() == {"a": 1}
+
+
+def test_fresh_measures_all_again(study: Study) -> None:
+    for seed in range(3):
+        study.put(f"happy/{seed}.jpg", seed=seed, confidence=0.9)
+    first = study.run()
+    again = study.run(fresh=True)
+    assert study.seen() == {"0": 1, "1": 1, "2": 1}
+    pd.testing.assert_frame_equal(first.frame, again.frame)
+
+
+def test_another_extractor_knows_nothing_of_the_first(study: Study) -> None:
+    study.put("happy/a.jpg", confidence=0.9)
+    study.run()
+    study.run(openface_args="-wild")
+    assert study.seen() == {"a": 1}
+    study.run()
+    assert not study.seen()
+
+
+def test_tables_of_one_folder_share_what_was_measured(study: Study) -> None:
+    study.put("happy/a.jpg", confidence=0.9)
+    study.run()
+    study.out = study.out.with_name("other.csv")
+    study.run()
+    assert not study.seen()
+    assert len(list(study.out.with_name("other.openface").rglob("*.csv"))) == 1
+
+
+def test_ctrl_c_keeps_what_was_measured(study: Study) -> None:
+    for seed in range(12):
+        study.put(f"happy/{seed:02}.jpg", seed=seed, confidence=0.9)
+    study.put("happy/99.jpg", seed=99, sleep=3, confidence=0.9)
+
+    @contextmanager
+    def progress(total: int, what: str, unit: str = "image") -> Iterator[Callable[[int], None]]:
+        done = 0
+
+        def step(n: int) -> None:
+            nonlocal done
+            done += n
+            if done >= 10:
+                raise KeyboardInterrupt
+
+        yield step
+
+    with pytest.raises(KeyboardInterrupt):
+        study.run(progress=progress, jobs=1)
+    assert not _running_in(study.out.parent)
+    assert not list(study.out.parent.glob(".aufer-*"))
+    assert not study.out.exists()
+    assert study.run().counts() == {"ok": 13}
+    seen = study.seen()
+    assert seen["99"] == 1
+    assert seen.total() <= 3  # of 12, 10 and more were kept
+
+
+def test_two_runs_at_once_are_refused(study: Study, aufer: RunAufer) -> None:
+    study.put("happy/a.jpg", sleep=4)
+    words = ["extract", "images", "--out", "data/aus.csv", *study.case.words]
+    with subprocess.Popen(
+        [sys.executable, "-m", "aufer", *words], stderr=subprocess.DEVNULL
+    ) as one:
+        while not store_of(study.out.parent).exists():
+            time.sleep(0.05)
+            assert one.poll() is None
+        time.sleep(1)
+        ran = aufer(*words).check(3)
+        assert "Another aufer is measuring" in ran.err
+        assert "hint: " in ran.err
+        assert one.wait() == 0
+    aufer(*words).check()
+
+
+# Files that are equal, changed, or gone
+
+
+def test_equal_files_are_measured_once_and_reported(study: Study, aufer: RunAufer) -> None:
+    data = study.put("happy/b.jpg", confidence=0.9).read_bytes()
+    for name in ("happy/a.jpg", "sad/c.jpg"):
+        (study.images / name).parent.mkdir(exist_ok=True)
+        (study.images / name).write_bytes(data)
+    frame = study.run().frame.set_index("image")
+    assert sum(study.seen().values()) == 1
+    assert frame["duplicate_of"].to_dict() == {
+        "happy/a.jpg": "",
+        "happy/b.jpg": "happy/a.jpg",
+        "sad/c.jpg": "happy/a.jpg",
+    }
+    assert frame["phash"].nunique() == 1
+    assert len(frame["phash"].iloc[0]) == 16
+    ran = aufer("extract", "images", "--out", "data/aus.csv", *study.case.words).check()
+    assert "the same picture under two emotions" in ran.err
+    report = json.loads((study.out.with_name("extraction") / "report.json").read_text())
+    assert report["n_duplicates"] == 2
+
+
+def _meanwhile(act: Callable[[], None]) -> Progress:
+    """A progress that acts when the first image is done."""
+    acts = [act]
+
+    @contextmanager
+    def progress(total: int, what: str, unit: str = "image") -> Iterator[Callable[[int], None]]:
+        def step(n: int) -> None:
+            if acts:
+                acts.pop()()
+
+        yield step
+
+    return progress
+
+
+def test_an_image_changed_while_it_is_measured_is_not_branded(study: Study) -> None:
+    study.put("happy/a.jpg", seed=1, confidence=0.9)
+    target = study.put("happy/b.jpg", seed=2, sleep=1.5, confidence=0.9)
+
+    def change() -> None:
+        with target.open("ab") as file:
+            file.write(b"more")
+
+    rows = study.rows(progress=_meanwhile(change), jobs=1)
+    assert rows["happy/a.jpg"]["status"] == "ok"
+    assert rows["happy/b.jpg"]["status"] == "unreadable"
+    assert "changed while it was measured" in rows["happy/b.jpg"]["reason"]
+    assert study.rows()["happy/b.jpg"]["status"] == "ok"
+    assert study.seen() == {"b": 1}
+
+
+def test_an_image_removed_before_its_turn(study: Study) -> None:
+    save_broken(study.images / "happy/a.jpg", "garbage")
+    for number in range(60):
+        study.put(f"happy/b{number:02}.jpg", seed=number, confidence=0.9)
+    gone = study.put("happy/z.jpg", seed=99, confidence=0.9)
+    rows = study.rows(progress=_meanwhile(gone.unlink))
+    assert rows["happy/z.jpg"]["status"] == "unreadable"
+    assert "No such file" in rows["happy/z.jpg"]["reason"]
+    assert study.rows()["happy/b00.jpg"]["status"] == "ok"
+    assert not study.seen()
+
+
+# Many jobs, and what comes out
+
+
+@pytest.mark.parametrize("jobs", [2, 4])
+def test_the_table_is_the_same_for_any_number_of_jobs(study: Study, jobs: int) -> None:
+    for seed in range(40):
+        marks = {3: {"die": 134}, 5: {"faces": 0}, 7: {"faces": 3}, 9: {"confidence": 0.2}}
+        study.put(f"happy/{seed}.jpg", seed=seed, **marks.get(seed, {}))
+    study.run(jobs=1)
+    one = study.out.read_bytes()
+    study.run(jobs=jobs, fresh=True)
+    assert study.out.read_bytes() == one
+    calls = read_calls(study.out.with_name("extraction") / "engine-calls.jsonl")
+    assert sum(call.why == "batch" for call in calls) > jobs
+
+
+def test_a_table_without_openface_files(study: Study) -> None:
+    study.put("happy/a.jpg")
+    with closing(study.case.make()) as engine:
+        extract(study.images, study.out, engine=engine, keep_openface_files=False)
+    assert not study.out.with_name("openface").exists()
+    assert read_au_table(study.out).counts() == {"ok": 1}
+
+
+def test_files_that_somebody_removed_come_back_from_the_store(study: Study) -> None:
+    study.put("happy/a.jpg", confidence=0.9)
+    study.run()
+    [csv] = study.out.with_name("openface").rglob("*.csv")
+    before = csv.read_bytes()
+    csv.unlink()
+    study.run()
+    assert not study.seen()
+    assert csv.read_bytes() == before
+
+
+def test_settings_that_make_no_sense() -> None:
+    for wrong in ({"faces": "first"}, {"looks": 0}, {"jobs": -1}, {"image_timeout_s": 0}):
+        with pytest.raises(UsageError):
+            replace(Plan(), **wrong)
