@@ -11,11 +11,12 @@ and no process, container or temporary file may be left.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -35,8 +36,9 @@ def set_scenes(folder: Path, stack: ExitStack) -> dict[tuple[str, str], Scene]:
     if reason:
         print(f"passed over, with Docker: {reason}")
     else:
-        docker_engine.import_stand_in_image()
-        image = docker_engine.IMAGE
+        image = f"aufer-stand-in:chaos-{os.getpid()}"
+        docker_engine.import_stand_in_image(image)
+        stack.callback(remove_image, image)
         words = ["--engine", "docker", "--image", image]
         shared = set_scene(folder / "docker", words, image=image)
         scenes |= {("docker", victim): shared for victim in VICTIMS["docker"] if victim != ENGINE}
@@ -49,6 +51,14 @@ def set_scenes(folder: Path, stack: ExitStack) -> dict[tuple[str, str], Scene]:
         words = ["--engine", "docker", "--image", image]
         scenes["docker", ENGINE] = set_scene(folder / "own", words, image=image, own_docker=engine)
     return scenes
+
+
+def remove_image(name: str) -> None:
+    """Remove an image from the usual Docker engine."""
+    import docker
+
+    with closing(docker.from_env()) as client:
+        client.images.remove(name, force=True)
 
 
 def main() -> int:

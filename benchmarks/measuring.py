@@ -11,10 +11,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cost:
-    """What a finished process took: wall-clock seconds, peak resident memory in MB (10^6 bytes)."""
+    """What a finished process took, with the children that it waited for.
+
+    Attributes:
+        wall_s: seconds by the clock.
+        peak_mb: resident memory in MB (10^6 bytes) of the largest one among them, not their sum.
+            At least what the process that started them has: a benchmark should stay small itself.
+        cpu_s: seconds of CPU time, user and system.
+    """
 
     wall_s: float
     peak_mb: float
+    cpu_s: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.wall_s:.2f} s ({self.cpu_s:.2f} s of CPU), {self.peak_mb:.0f} MB at most"
 
 
 def run(command: list[str]) -> Cost:
@@ -31,7 +42,7 @@ def run(command: list[str]) -> Cost:
     if process.returncode:
         raise RuntimeError(f"{command} ended with {process.returncode}:\n{said}")
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
-    return Cost(wall_s, usage.ru_maxrss * unit / 1e6)
+    return Cost(wall_s, usage.ru_maxrss * unit / 1e6, usage.ru_utime + usage.ru_stime)
 
 
 def verdict(

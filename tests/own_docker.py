@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests import docker_engine
@@ -104,8 +104,20 @@ class OwnDocker:
         if self._process and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(_PATIENCE_S)
+        self._end_shims()
         for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
             mounted = line.split()[1]
             if mounted.startswith(f"{self.folder}/"):
                 subprocess.run(["umount", "--lazy", mounted], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_shims(self) -> None:
+        """End what a killed engine left of containers that it was just about to start."""
+        import psutil
+
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if any(word.startswith(f"{self.folder}/") for word in words):
+                with suppress(psutil.NoSuchProcess):
+                    for each in (*process.children(recursive=True), process):
+                        each.kill()

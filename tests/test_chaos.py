@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import own_docker
-from tests.chaos import AUFER, CONTAINER, ENGINE, OPENFACE, Scene, disturb, set_scene
+from tests.chaos import AUFER, CONTAINER, ENGINE, OPENFACE, Scene, disturb, find_faults, set_scene
 from tests.require import require
 
 if TYPE_CHECKING:
@@ -66,8 +66,6 @@ def test_a_table_that_differs_and_files_left_behind_are_found(
     local_scene: Scene, tmp_path: Path
 ) -> None:
     """The judge itself: it must not pass what it should find."""
-    from tests.chaos import find_faults
-
     (tmp_path / "tmp").mkdir()
     (tmp_path / "aus.csv").write_bytes(local_scene.table.replace(b",ok,", b",crashed,", 1))
     (tmp_path / ".aufer-x-1-y").mkdir()

@@ -10,16 +10,20 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from aufer.errors import EnvironmentFailure
 from aufer.files import sha256_of
 from aufer.images import Image
-from aufer.openface.engine import this_host
+from aufer.openface import capacity
+from aufer.openface.engine import Capacity, this_host
 from aufer.openface.engine_local import _as_wsl_path, find_program
 from aufer.openface.engines import make_engine
 from aufer.openface.measure import measure
@@ -121,7 +125,8 @@ def test_an_engine_that_dies_at_every_picture_is_given_up(tmp_path: Path, script
     pictures = [save_face(tmp_path / f"{seed}.jpg", seed=seed) for seed in range(40)]
     with pytest.raises(EnvironmentFailure, match=r"10\.jpg and 17 more with exit code 139"):
         _measure(program, *pictures)
-    assert len(calls.read_text().splitlines()) == 40  # one run and one try alone for each of 20
+    # one run and one try alone for each of 20, and what other jobs began meanwhile
+    assert 40 <= len(calls.read_text().splitlines()) <= 50
 
 
 def test_a_crash_after_the_csv_was_written(tmp_path: Path, script) -> None:
@@ -198,7 +203,7 @@ def test_a_signal_ends_the_program_and_its_children(tmp_path: Path, name: str) -
     assert len(children) >= 2  # the script and its sleep
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"images"}
+    assert {path.name for path in (tmp_path / "data").iterdir()} <= {"images", ".aufer"}
 
 
 def test_windows_paths_for_wsl() -> None:
@@ -224,8 +229,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
-        for child in children:
-            child.kill()
+    assert psutil.wait_procs(children, timeout=10)[1] == []  # the program did not outlive it
     left = [path.name for path in (tmp_path / "data").glob(".aufer-*")]
     assert left
     assert all(name.startswith(f".aufer-{this_host()}-{process.pid}-") for name in left)
@@ -266,7 +270,7 @@ def test_images_alone_are_staged_where_a_container_sees_them(tmp_path: Path, scr
     picture = save_face(tmp_path / "a.jpg")
     _measure(program, picture)
     told = Path((tmp_path / "told").read_text().strip())
-    assert told.parent.parent == tmp_path
+    assert told.parents[2] == tmp_path  # the scratch folder, the batch's, its input
     assert list(tmp_path.glob(".aufer-*")) == []
 
 
@@ -292,4 +296,126 @@ def test_talk_names_the_image_and_not_its_copy(tmp_path: Path, caplog) -> None:
         pictures = [save_face(tmp_path / "p 1.jpg", seed=1), tmp_path / "p 2.jpg"]
         save_face(pictures[1], seed=2, die=134)
         _measure(str(STAND_IN), *pictures)
-    assert "trying p 2.jpg alone" in caplog.text
+    assert "ended at p 2.jpg; trying it alone" in caplog.text
+
+
+def _folders(tmp_path: Path, name: str, **picture) -> tuple[Path, Path]:
+    folders = tmp_path / name / "input", tmp_path / name / "output"
+    folders[1].mkdir(parents=True)
+    save_face(folders[0] / f"{name}.jpg", **picture)
+    return folders
+
+
+def test_several_runs_at_once(tmp_path: Path) -> None:
+    jobs = [_folders(tmp_path, f"job{seed}", seed=seed, sleep=0.5) for seed in range(6)]
+    engine = make_engine("local", openface=str(STAND_IN))
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for run in [pool.submit(engine.run, *job) for job in jobs]:
+            assert run.result().exit_code == 0
+    for seed, (_, output) in enumerate(jobs):
+        assert (output / f"job{seed}.csv").exists()
+        assert len(list(output.iterdir())) == 2
+    assert _children_of(SimpleNamespace(pid=os.getpid())) == []
+
+
+def test_what_on_poll_raises_ends_each_of_several_runs(tmp_path: Path) -> None:
+    import psutil
+
+    jobs = [_folders(tmp_path, f"job{n}", sleep=60) for n in range(3)]
+    engine = make_engine("local", openface=str(STAND_IN))
+    seen: set[psutil.Process] = set()
+    barrier = threading.Barrier(len(jobs))
+
+    class Stopped(Exception):
+        pass
+
+    def stop() -> None:
+        barrier.wait(timeout=60)  # all of them run
+        seen.update(_children_of(SimpleNamespace(pid=os.getpid())))
+        raise Stopped
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for run in [pool.submit(engine.run, *job, on_poll=stop) for job in jobs]:
+            with pytest.raises(Stopped):
+                run.result()
+    assert len(seen) >= len(jobs)
+    assert psutil.wait_procs(seen, timeout=10)[1] == []
+
+
+def test_a_command_prefix_does_not_outlive_us_either(tmp_path: Path) -> None:
+    """kill -9 while a program of a program runs, in a thread that is not the main one."""
+    import psutil
+
+    folders = _folders(tmp_path, "job", sleep=60)
+    code = f"""
+import threading
+from pathlib import Path
+from aufer.openface.engines import make_engine
+engine = make_engine("local", openface="sh {STAND_IN}")
+folders = [Path(name) for name in {list(map(str, folders))!r}]
+threading.Thread(target=engine.run, args=folders).start()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code])
+    children: list[psutil.Process] = []
+    try:
+        for _ in range(600):
+            children = _children_of(process)
+            if _is_asleep(children):
+                break
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    assert len(children) >= 3  # the program, its sleep, and who watches
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus", "memory_gb"),
+    [
+        ({}, 8, 16),
+        ({"cpu.max": "150000 100000", "memory.max": "max", "memory.current": "1"}, 2, 16),
+        ({"cpu.max": "max 100000"}, 8, 16),
+        ({"cpu.max": "5000 100000"}, 1, 16),
+        ({"memory.max": f"{4 << 30}", "memory.current": f"{1 << 30}"}, 8, 3),
+        (
+            {
+                "memory.max": f"{4 << 30}",
+                "memory.current": f"{3 << 30}",
+                "memory.stat": f"anon {1 << 30}\nactive_file 0\ninactive_file {2 << 30}",
+            },
+            8,
+            3,
+        ),
+        (
+            {
+                "cpu/cpu.cfs_quota_us": "300000",
+                "cpu/cpu.cfs_period_us": "100000",
+                "memory/memory.limit_in_bytes": f"{2 << 30}",
+                "memory/memory.usage_in_bytes": f"{1 << 30}",
+            },
+            3,
+            1,
+        ),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8, 16),
+    ],
+)
+def test_the_capacity_minds_the_limits_of_a_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files, cpus, memory_gb
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    monkeypatch.setattr(capacity, "CGROUPS", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=16 << 30))
+    assert make_engine("local").capacity() == Capacity(cpus, memory_gb << 30)
+
+
+def test_the_capacity_minds_the_processors_that_we_may_use(monkeypatch) -> None:
+    monkeypatch.setattr(capacity, "CGROUPS", Path("/nonexistent"))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
+    assert make_engine("local").capacity().cpus == 1
+    monkeypatch.delattr(os, "sched_getaffinity")  # as in macOS and Windows
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert make_engine("local").capacity().cpus == 6

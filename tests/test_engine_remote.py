@@ -479,3 +479,22 @@ def test_no_ssh_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "ssh://me@server")
     with pytest.raises(EnvironmentFailure, match="no ssh client"):
         connect()
+
+
+def test_where_there_are_no_unix_sockets_dockers_package_calls_ssh(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in Windows."""
+    docker = pytest.importorskip("docker")
+    asked: dict = {}
+
+    def refuse(**options) -> None:
+        asked.update(options)
+        raise docker.errors.DockerException("no such machine")
+
+    monkeypatch.delattr(socket, "AF_UNIX", raising=False)
+    monkeypatch.setattr(docker, "DockerClient", refuse)
+    monkeypatch.setenv("DOCKER_HOST", "ssh://me@server")
+    with pytest.raises(EnvironmentFailure, match="No Docker engine answers at ssh://me@server"):
+        connect()
+    assert (asked["base_url"], asked["use_ssh_client"]) == ("ssh://me@server", True)

@@ -21,6 +21,8 @@ SETTINGS = """\
 # engine = "docker"       # or "local", with openface = "/path/to/FaceLandmarkImg"
 # image = "algebr/openface:latest"
 # faces = "largest"       # of several faces in a picture: largest, best, error
+# enlarge = "auto"        # small pictures; "off", or to so many pixels
+# jobs = 4                # OpenFace processes at once; else what the machine carries
 
 [build-dataset]
 # min-confidence = 0.7

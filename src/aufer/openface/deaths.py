@@ -18,8 +18,12 @@ STALLED = 124
 
 SEE_COMMANDS = "-v shows each command, to be tried by hand on a folder with that image"
 
-_NOT_OPENFACES_WORD = re.compile(r"WARN|\b(Aborted|Killed|Segmentation fault)\b")
-"""OpenCV's warning, and what a shell says of a program that a signal ended."""
+KILLED = 137
+
+_NOT_OPENFACES_WORD = re.compile(
+    r"WARN|\b(Aborted|Killed|Segmentation fault)\b|probably ran out of memory"
+)
+"""OpenCV's warning, and what a shell or an engine says of a program that a signal ended."""
 
 _COULD_NOT_OPEN = re.compile(r"Could not open the image: *(.+)")
 
@@ -53,15 +57,16 @@ def explain(run: EngineRun) -> str:
     if run.exit_code == STALLED:
         return f"{run.stderr}, twice alone"
     if run.exit_code == 0:
-        return "OpenFace passed over it without a word"
-    lines = [line.strip() for line in run.stderr.splitlines() if line.strip()]
-    lines = [line for line in lines if not _NOT_OPENFACES_WORD.search(line)]
+        return "OpenFace passed over it without a word, twice alone"
     if _COULD_NOT_OPEN.search(run.stdout):
-        said = "could not open the image"
+        said = "OpenFace could not open it"
     else:
-        said = lines[-1][:120] if lines else "without a word"
-    killed = " (killed: out of memory?)" if run.exit_code == 137 and not lines else ""
-    return f"OpenFace ended with exit code {run.exit_code}{killed} at it, twice alone: {said}"
+        lines = [line.strip() for line in run.stderr.splitlines() if line.strip()]
+        lines = [line for line in lines if not _NOT_OPENFACES_WORD.search(line)]
+        said = lines[-1][:120] if lines else ""
+    if run.exit_code == KILLED and not said:
+        said = "killed (out of memory?)"
+    return f"exit code {run.exit_code}, twice alone" + (f": {said}" if said else "")
 
 
 def is_silent(run: EngineRun) -> bool:

@@ -101,7 +101,7 @@ def _keep_connections(client: DockerClient) -> None:
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
         client.api.mount(f"{scheme}://", adapter)
         return
-    by_url = client.api.get_adapter(base_url)
+    by_url: Any = client.api.get_adapter(base_url)
     find_pool = by_url.get_connection
     by_url.get_connection = lambda url, proxies=None: find_pool(base_url, proxies)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
@@ -19,11 +20,12 @@ import pandas as pd
 
 from aufer.au_table import MANY_FACES, NO_FACE, OK
 from aufer.errors import AuferError
-from aufer.openface.output import ANNOTATED_SUFFIX, DETAILS_SUFFIX
+from aufer.openface.output import ANNOTATED_SUFFIX, DETAILS_SUFFIX, csv_of, details_of
 from aufer.openface.staging import staged_stem
 from aufer.openface.store import LookFiles, Store
 
 INDEX = "index.tsv"
+_ASIDE = "aside"
 _INDEX_HEADER = ["file", "image", "sha256", "way", "extractor"]
 _AT_ONCE = 500
 _SYSTEM_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -144,6 +146,24 @@ def list_files(frame: pd.DataFrame, key: str) -> list[KeptFile]:
     return kept
 
 
+def set_aside(output: Path, files: Mapping[str, str], scratch: Path) -> None:
+    """Put what OpenFace wrote where `add_files` finds it, all of it recorded in the store before.
+
+    To move a file is cheap. To write it anew and remove the first one is not: an ext4 that has just
+    removed thousands of files makes new ones ten times as slowly as usual, OpenFace's too.
+
+    Args:
+        files: the picture's name in OpenFace's input folder -> the way it was measured in.
+        scratch: the folder that `add_files` gets.
+    """
+    for file, way in files.items():
+        folder = scratch / _ASIDE / way
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (csv_of(output, file), details_of(output, file)):
+            with suppress(FileNotFoundError):  # no face
+                os.replace(path, folder / path.name)
+
+
 def add_files(
     folder: Path,
     kept: Sequence[KeptFile],
@@ -156,7 +176,7 @@ def add_files(
     """Write what is missing, from the store; nothing is removed. A killed one is simply repeated.
 
     Args:
-        scratch: a folder for temporary files on the same disk.
+        scratch: a folder for temporary files on the same disk; what was `set_aside` there is moved.
     """
     there = set(_files_in(folder)) if folder.exists() else set()
     known = {row.file: row for row in _read_index(folder / INDEX)}
@@ -170,11 +190,34 @@ def add_files(
     # first, the index of all that is about to be there: so every file in the folder is ours
     planned = {**known, **{each.file: replace(each, sha256="") for each in missing}}
     _write_index(folder / INDEX, planned.values(), scratch)
-    for start in range(0, len(missing), _AT_ONCE):
-        some = missing[start : start + _AT_ONCE]
+    for parent in {(folder / each.file).parent for each in missing}:
+        parent.mkdir(parents=True, exist_ok=True)
+    others = [each for each in missing if annotated or not _move_files(folder, each, scratch)]
+    for start in range(0, len(others), _AT_ONCE):
+        some = others[start : start + _AT_ONCE]
         found = store.look_files(key, [(each.sha256, each.way) for each in some])
         for each in some:
             _write_files(folder, each, found[each.sha256, each.way], scratch, annotated=annotated)
+
+
+def _move_files(folder: Path, each: KeptFile, scratch: Path) -> bool:
+    """Move OpenFace's own files into place; False if they aren't all there, or not of our user."""
+    aside = scratch / _ASIDE / each.way
+    found = {name: aside / name.rpartition("/")[2] for name in _names_of(each, annotated=False)}
+    if not all(_is_own(path) for path in found.values()):
+        return False
+    for name, path in found.items():
+        os.replace(path, folder / name)
+    return True
+
+
+def _is_own(path: Path) -> bool:
+    """Whether it is a plain file of the user who made its folder."""
+    try:
+        facts = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(facts.st_mode) and facts.st_uid == path.parent.stat().st_uid
 
 
 def _names_of(each: KeptFile, *, annotated: bool) -> Iterator[str]:

@@ -25,14 +25,15 @@ from aufer.openface.batches import BatchSizes
 from aufer.openface.call_log import ALONE, ALONE_AGAIN, BATCH, CallLog
 from aufer.openface.deaths import explain, is_silent, no_hope
 from aufer.openface.engine import Engine, EngineRun
+from aufer.openface.keeping import set_aside
 from aufer.openface.plan import Plan
 from aufer.openface.runners import Runners
 from aufer.openface.running import Batch, Finished, Outcome, drop_batch
 from aufer.openface.space import check_room
 from aufer.openface.stagers import Stagers
 from aufer.openface.staging import Checked
-from aufer.openface.store import Limits, Look, Picture, Stamp, Store, stamp_of
-from aufer.openface.subject import Inputs, Resources, Subject
+from aufer.openface.store import Limits, Look, Picture, Stamp, Store
+from aufer.openface.subject import Inputs, Resources, Subject, path_key, stamp_at
 from aufer.openface.verdicts import judge_files
 from aufer.progress import Progress, Step
 
@@ -69,7 +70,7 @@ class Pipeline:
     ) -> None:
         self._images, self._store, self._key, self._plan = images, store, key, plan
         self._limits = Limits(plan.image_timeout_s, resources.memory_alone_bytes)
-        self._scratch, self._staged = scratch, scratch / "staged"
+        self._scratch, self._staged, self._extras = scratch, scratch / "staged", extras
         self._staged.mkdir()
         self._inputs = Inputs([""] * len(images))
         self._open = 0  # images that are not settled
@@ -78,6 +79,8 @@ class Pipeline:
         self._by_file: dict[str, Subject] = {}
         self._ready: deque[str] = deque()
         self._ready_bytes: dict[str, int] = {}
+        self._n_ready_bytes = 0
+        self._way_of: dict[str, str] = {}  # of files that were finished in runs that go on
         self._alone: deque[str] = deque()
         self._again: deque[str] = deque()
         self._died: set[str] = set()
@@ -152,7 +155,7 @@ class Pipeline:
         known = self._store.files(paths)
         trusted: dict[int, tuple[Stamp, str]] = {}
         for position, path in zip(positions, paths, strict=True):
-            if path in known and known[path][0] == _stamp_at(self._images[position].path):
+            if path in known and known[path][0] == stamp_at(self._images[position].path):
                 trusted[position] = known[path]
         sha256s = list(dict.fromkeys(sha256 for _, sha256 in trusted.values()))
         pictures, looks = self._store.pictures(sha256s), self._store.looks(self._key, sha256s)
@@ -191,7 +194,7 @@ class Pipeline:
             self._stagers.start_more()
 
     def _has_room(self) -> bool:
-        return self._sizes.has_room(len(self._ready), sum(self._ready_bytes.values()))
+        return self._sizes.has_room(len(self._ready), self._n_ready_bytes)
 
     def on_checked(self, position: int, checked: Checked) -> None:
         """See `stagers.Listener`."""
@@ -212,6 +215,7 @@ class Pipeline:
         self._by_file[file] = subject
         self._ready.append(file)
         self._ready_bytes[file] = size
+        self._n_ready_bytes += size
 
     def on_gone(self, subject: Subject, why: str) -> None:
         """See `stagers.Listener`; equal images are looked at anew."""
@@ -233,7 +237,7 @@ class Pipeline:
         while self._runners.is_free and (chosen := self._next_batch()):
             files, why = chosen
             for file in files:
-                self._ready_bytes.pop(file, None)
+                self._n_ready_bytes -= self._ready_bytes.pop(file, 0)
             named = [(self._staged / file, self._by_file[file].image.name) for file in files]
             self._moved_at = time.monotonic()
             self._runners.start(self._scratch, named, why)
@@ -259,6 +263,9 @@ class Pipeline:
         """See `runners.Listener`."""
         self._record()  # before the folder goes
         self._moved_at = time.monotonic()
+        ways = {file: way for file in batch.files if (way := self._way_of.pop(file, ""))}
+        if not self._extras:
+            set_aside(batch.output, ways, self._scratch)
         drop_batch(batch, (*outcome.suspects, *outcome.untouched), self._staged)
         self._ready.extendleft(reversed(outcome.untouched))
         for file in outcome.suspects:
@@ -306,7 +313,7 @@ class Pipeline:
                 self._on_died(finished.file, batch.why, reason)
                 continue
             del self._by_file[finished.file]
-            if _was_changed(file, subject.stamp):
+            if subject.was_changed(file):
                 self.on_gone(subject, "it was changed while it was measured; run extract again")
                 continue
             self._n_measured += 1
@@ -322,6 +329,8 @@ class Pipeline:
 
     def _advance(self, subject: Subject, look: Look, finished: Finished | None) -> None:
         files = finished.files if finished else None
+        if finished:
+            self._way_of[finished.file] = look.way
         self._store.record_look(self._key, subject.sha256, look, files)
         subject.looks[look.way] = look
         way = self._plan.next_way(subject.picture, subject.looks)
@@ -331,21 +340,3 @@ class Pipeline:
             return
         self._settled.add(subject.sha256)
         self._done(len(self._active.pop(subject.sha256)))
-
-
-def path_key(path: Path) -> bytes:
-    """What a file is known by in the store: its absolute path."""
-    return os.fsencode(os.path.join(os.getcwd(), path))  # noqa: PTH109 - thousands of them
-
-
-def _stamp_at(path: Path) -> Stamp | None:
-    try:
-        return stamp_of(os.stat(path))  # noqa: PTH116
-    except OSError:
-        return None
-
-
-def _was_changed(file: Path, then: Stamp) -> bool:
-    """Whether a picture that was handed over as a link was written to since it was checked."""
-    now = _stamp_at(file)
-    return now is not None and now.inode == then.inode and now != then

@@ -27,6 +27,9 @@ from aufer.provenance import now
 START_S = 60.0
 """So long may it take, beyond the time for a picture, until the first one is started."""
 
+SLOWEST_LINE = 1_000_000
+"""Bytes a second to an engine on another machine: pictures are copied there first."""
+
 
 class Stopped(Exception):
     """The run was ended because the whole job is."""
@@ -176,6 +179,8 @@ class _Watch:
     ) -> None:
         self._batch, self._tell, self._stop, self._extras = batch, tell, stop, extras
         self._timeout_s = image_timeout_s
+        n_bytes = sum((batch.input / file).stat().st_size for file in batch.files)
+        self._start_s = START_S + n_bytes / SLOWEST_LINE
         self._n_started = self._n_read = 0
         self._moved_at = time.monotonic()
         self._ended_at: float | None = None  # the last picture, by the clock of its files
@@ -190,7 +195,7 @@ class _Watch:
             if self._ended_at is None:
                 self._ended_at = time.time()
         self.read_until(self._n_started - 1)  # the last one is being measured
-        allowed = self._timeout_s + (0 if self._n_started else START_S)
+        allowed = self._timeout_s + (0 if self._n_started else self._start_s)
         if time.monotonic() - self._moved_at > allowed:
             raise _Stalled
 

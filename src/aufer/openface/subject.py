@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aufer.images import Image
 from aufer.openface.staging import staged_stem
-from aufer.openface.store import Look, Picture, Stamp
+from aufer.openface.store import Look, Picture, Stamp, stamp_of
 from aufer.openface.ways import AS_IT_IS, Way
 
 
@@ -54,3 +56,21 @@ class Subject:
     def stem(self) -> str:
         """Its file's name, without the ending, for OpenFace."""
         return staged_stem(self.image.name, self.sha256)
+
+    def was_changed(self, file: Path) -> bool:
+        """Whether ``file``, handed over as a link, was written to since the picture was checked."""
+        now = stamp_at(file)
+        return now is not None and now.inode == self.stamp.inode and now != self.stamp
+
+
+def path_key(path: Path) -> bytes:
+    """What a file is known by in the store: its absolute path."""
+    return os.fsencode(os.path.join(os.getcwd(), path))  # noqa: PTH109 - thousands of them
+
+
+def stamp_at(path: Path) -> Stamp | None:
+    """The stamp of the file at a path; None if it can't be looked at."""
+    try:
+        return stamp_of(os.stat(path))  # noqa: PTH116
+    except OSError:
+        return None

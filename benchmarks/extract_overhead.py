@@ -1,0 +1,76 @@
+"""What `aufer extract` costs beside OpenFace's own command over the same photos.
+
+Whole processes: `aufer` also starts, checks and hashes each photo, hands it over, keeps what
+OpenFace wrote in its store, and writes the table, OpenFace's files and the report. OpenFace is the
+tests' stand-in, burning 20 ms of CPU a photo (and as long again in the small processes that it
+starts); one process of it, on two cores. It gets the photos (640x480 JPEGs) in one flat folder.
+
+Both are run in turn, a bare run before and after each of ours; the ratio is to the mean of the two.
+
+    python benchmarks/extract_overhead.py [--images 5000] [--runs 2] [--folder DIR] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from extraction import STAND_IN, bare, extract, flat_links, make_photos
+from measuring import run, verdict
+
+TARGET = 8.0
+"""Percent."""
+
+QUICK_TARGET = 16.0
+"""Percent, of few photos: start, table and report hardly depend on their number."""
+
+
+def main() -> int:
+    """Print the figures; 1 if the target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=5000)
+    parser.add_argument("--runs", type=int, default=2, help="of aufer; one more of OpenFace alone")
+    parser.add_argument("--folder", type=Path, help="where to make the files")
+    parser.add_argument("--quick", action="store_true", help="600 images, one run")
+    options = parser.parse_args()
+    count, runs = (600, 1) if options.quick else (options.images, options.runs)
+    target = QUICK_TARGET if options.quick else TARGET
+    os.environ["STAND_IN_BURN_MS"] = "20"
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix="aufer-bench-") as name:
+        folder = Path(name)
+        flat = flat_links(make_photos(folder / "photos", (640, 480), count), folder / "flat")
+
+        def alone() -> float:
+            cost = run(bare(flat, folder / "openface"))
+            assert len(list((folder / "openface").glob("*_of_details.txt"))) == count
+            shutil.rmtree(folder / "openface")
+            print(
+                f"OpenFace alone: {cost}, {1000 * cost.wall_s / count:.1f} ms a photo", flush=True
+            )
+            return cost.wall_s
+
+        def ours() -> float:
+            out = folder / "out" / "aus.csv"
+            cost = run(extract(folder / "photos", out, str(STAND_IN), "--jobs", "1"))
+            assert len(out.read_text().splitlines()) == count + 1
+            shutil.rmtree(out.parent)
+            print(f"aufer extract:  {cost}", flush=True)
+            return cost.wall_s
+
+        before, percents = alone(), []
+        for _ in range(runs):
+            took, after = ours(), alone()
+            percents.append(100 * (2 * took / (before + after) - 1))
+            print(f"overhead: {percents[-1]:.1f} %", flush=True)
+            before = after
+    met = verdict(f"overhead over {count} photos", statistics.median(percents), target, unit=" %")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
