@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import statistics
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
+from measuring import run
 
 EMOTIONS = ("angry", "disgust", "happy", "neutral", "sad", "surprise")
 
@@ -54,6 +57,18 @@ def flat_links(paths: list[Path], folder: Path) -> Path:
     for path in paths:
         (folder / path.name).hardlink_to(path)
     return folder
+
+
+def burn(milliseconds: int) -> None:
+    """Let the stand-in burn so much CPU time a photo: the same work in each of its runs.
+
+    Left to itself (``STAND_IN_BURN_MS``) it measures anew in each run how much that is, and is out
+    by a fifth.
+    """
+    loops = 500_000
+    loop = f"i=0; while [ $i -lt {loops} ]; do i=$((i + 1)); done"
+    cpu_s = statistics.median(run(["sh", "-c", loop]).cpu_s for _ in range(3))
+    os.environ["STAND_IN_BURN_LOOPS"] = str(round(loops * milliseconds / 1000 / cpu_s))
 
 
 def bare(photos: Path, output: Path) -> list[str]:

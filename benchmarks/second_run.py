@@ -42,10 +42,12 @@ def measure(folder: Path, count: int, runs: int) -> Runs:
     make_photos(photos, (64, 64), count)
     command = extract(photos, out, FAST_FACE)
     first = run(command)
-    table = out.read_bytes()
+    table, calls = out.read_bytes(), out.parent / "extraction" / "engine-calls.jsonl"
+    assert table.count(b"\n") == count + 1
+    log = calls.read_bytes()
     again = [run(command) for _ in range(runs)]
     assert table == out.read_bytes(), "the second table is another one"
-    assert table.count(b"\n") == count + 1
+    assert log == calls.read_bytes(), "OpenFace was called again"
     cheapest = min(again, key=lambda cost: cost.cpu_s)
     found = Runs(count, first, cheapest, min(cost.wall_s for cost in again))
     print(f"{count} photos, first run:  {first}")

@@ -46,7 +46,13 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 def test_only_a_failing_program_is_quoted(exit_code: int, output: str) -> None:
     run = EngineRun(exit_code, "out", "x" * 9000 + "terminate\n\n", "docker run")
     call = describe_call(
-        run, started_at="t", seconds=0.12345, engine="local", images=["a", "b", "c"], n_measured=1
+        run,
+        command="docker run",
+        started_at="t",
+        seconds=0.12345,
+        engine="local",
+        images=["a", "b", "c"],
+        n_measured=1,
     )
     assert call.output == output
     assert (call.first_image, call.last_image, call.n_images) == ("a", "c", 3)
@@ -55,16 +61,18 @@ def test_only_a_failing_program_is_quoted(exit_code: int, output: str) -> None:
 
 def test_stdout_is_quoted_where_stderr_is_silent() -> None:
     run = EngineRun(1, "could not open a.jpg\n", " \n", "docker run")
-    call = describe_call(run, started_at="t", seconds=1, engine="local", images=["a"], n_measured=0)
+    call = describe_call(
+        run, command="", started_at="t", seconds=1, engine="local", images=["a"], n_measured=0
+    )
     assert call.output == "could not open a.jpg"
 
 
 def test_a_run_that_we_ended_has_no_exit_code() -> None:
     call = describe_call(
-        None, started_at="t", seconds=1, engine="local", images=["a"], n_measured=0, stalled=True
+        None, command="c", started_at="t", seconds=1, engine="local", images=["a"], n_measured=0
     )
     assert call.exit_code is None
-    assert call.stalled
+    assert call.command == "c"
 
 
 def test_a_cut_line_spoils_only_itself(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_a_picture_that_only_openface_cant_open(
         "happy/b.jpg": "crashed",
         "happy/c.jpg": "ok",
     }
-    assert "could not open the image" in found["happy/b.jpg"]["reason"]
+    assert "OpenFace could not open it" in found["happy/b.jpg"]["reason"]
 
 
 def _let_everything_through(monkeypatch: pytest.MonkeyPatch) -> None:

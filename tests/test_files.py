@@ -137,3 +137,16 @@ def test_a_sidecar_that_is_a_persons_own_file_is_kept(tmp_path: Path, text: str)
     with pytest.raises(AuferError, match="not one of `aufer`'s files"):
         check_replaceable({tmp_path / "survey.csv": sidecar}, force=False)
     assert not is_edited(tmp_path / "survey.csv", sidecar)
+
+
+def test_a_file_under_any_of_its_last_sidecars_is_not_edited(tmp_path: Path) -> None:
+    """Two runs in a row that were killed between the sidecar and the file."""
+    path, sidecar = tmp_path / "a.csv", tmp_path / "a.json"
+    facts = {"schema": "aufer/test/1"}
+    write_with_sidecar({path: lambda p: p.write_text("first")}, sidecar, facts)
+    for text in ("second", "third"):
+        write_with_sidecar({path: lambda p, text=text: p.write_text(text)}, sidecar, facts)
+        path.write_text("first")  # it was never renamed
+    assert not is_edited(path, sidecar)
+    path.write_text("by hand")
+    assert is_edited(path, sidecar)

@@ -20,11 +20,12 @@ import pytest
 
 from aufer.action_units import INTENSITY_COLUMNS
 from aufer.au_table import AuTable, read_au_table
-from aufer.errors import EnvironmentFailure, UsageError
+from aufer.errors import AuferError, EnvironmentFailure, UsageError
 from aufer.extract import extract
 from aufer.openface.call_log import read_calls
 from aufer.openface.engines import make_engine
 from aufer.openface.measure import key_of, store_of
+from aufer.openface.pipeline import path_key
 from aufer.openface.plan import Plan
 from aufer.openface.store import open_store
 from aufer.openface.ways import ENLARGE_OFF, Enlarge
@@ -189,12 +190,15 @@ def test_a_picture_is_crashed_only_after_it_died_twice_alone(study: Study) -> No
             f"happy/{seed}.jpg", seed=seed, confidence=0.9, **({"die": 134} if seed == 3 else {})
         )
     rows = study.rows(jobs=2)
-    assert study.seen() == {**dict.fromkeys("0124567", 1), "3": 3}
+    seen = study.seen()
+    assert seen["3"] == 3
+    assert seen.total() == 3 + 7 + 1  # one was the control: the engine was well
     assert rows["happy/3.jpg"]["status"] == "crashed"
-    assert "twice alone" in rows["happy/3.jpg"]["reason"]
+    assert rows["happy/3.jpg"]["reason"].startswith("exit code 134, twice alone")
     calls = read_calls(study.out.with_name("extraction") / "engine-calls.jsonl")
     of_it = [call for call in calls if call.first_image == call.last_image == "happy/3.jpg"]
     assert [call.why for call in of_it][-2:] == ["alone", "alone again"]
+    assert [call.why for call in calls].count("control") == 1
     assert {call.exit_code for call in of_it} == {134}
     assert "FaceLandmarkImg" in calls[0].command
 
@@ -207,7 +211,7 @@ def test_a_crash_is_remembered_and_tried_again_when_asked(study: Study) -> None:
     assert not study.seen()
     pd.testing.assert_frame_equal(first.frame, again.frame)
     study.run(retry_crashed=True)
-    assert study.seen() == {"b": 3}
+    assert study.seen() == {"b": 3, "a": 1}  # with the control
 
 
 def test_a_hang_is_ended_and_the_others_are_measured(study: Study) -> None:
@@ -224,7 +228,7 @@ def test_a_hang_is_ended_and_the_others_are_measured(study: Study) -> None:
     study.run(image_timeout_s=0.4)
     assert not study.seen()  # it did not get over it with more
     study.run(image_timeout_s=1.0)
-    assert study.seen() == {"2": 3}  # more time than it ever had
+    assert study.seen()["2"] == 3  # more time than it ever had
 
 
 def _running_in(folder: Path) -> list[str]:
@@ -307,6 +311,79 @@ def test_an_engine_that_dies_at_everything_is_blamed_itself(
     key = key_of(engine.extractor())
     with open_store(store_of(study.out.parent)) as store:
         assert store.count_measured(key) == 0  # nobody is branded
+
+
+def test_few_pictures_that_all_die_are_not_branded_by_a_broken_engine(study: Study, script) -> None:
+    for name in "abcd":
+        study.put(f"happy/{name}.jpg", seed=ord(name))
+    engine = _engine_of(script, "exit 134")
+    with pytest.raises(EnvironmentFailure, match="measured no image"):
+        extract(study.images, study.out, engine=engine)
+    with open_store(store_of(study.out.parent)) as store:
+        assert store.count_measured(key_of(engine.extractor())) == 0
+
+
+def test_an_engine_that_breaks_midway_brands_nobody(study: Study, script, data_csv: str) -> None:
+    for number in range(8):
+        study.put(f"happy/{number}.jpg", seed=number)
+    # works for four pictures, and never again
+    engine = _engine_of(
+        script,
+        'echo x >>"$0.n"; [ "$(wc -l <"$0.n")" -le 4 ] || exit 134',
+        f'cp {data_csv} "$out/$stem.csv"',
+    )
+    with pytest.raises(EnvironmentFailure, match="does not measure any more"):
+        extract(study.images, study.out, engine=engine, plan=Plan(jobs=1))
+    key = key_of(engine.extractor())
+    with open_store(store_of(study.out.parent)) as store:
+        assert store.count_measured(key) == 4
+        shas = [h for _, h in store.files([*map(path_key, study.images.rglob("*.jpg"))]).values()]
+        looks = [look for ways in store.looks(key, shas).values() for look in ways.values()]
+        assert not any(look.crashed for look in looks)
+
+
+def test_csvs_that_are_all_useless_are_the_engines_fault(study: Study, script) -> None:
+    for number in range(30):
+        study.put(f"happy/{number}.jpg", seed=number)
+    engine = _engine_of(script, 'printf "face,confidence\\n0,0.9\\n" >"$out/$stem.csv"')
+    with pytest.raises(AuferError, match="None of the CSVs") as failure:
+        extract(study.images, study.out, engine=engine)
+    assert "--openface-args" in (failure.value.hint or "")
+    calls = read_calls(study.out.with_name("extraction") / "engine-calls.jsonl")
+    assert len(calls) < 12
+
+
+def test_a_csv_that_got_lost_is_no_face_without_a_word(study: Study, script, data_csv: str) -> None:
+    study.put("happy/a.jpg", seed=1)
+    study.put("happy/b.jpg", seed=2)
+    lost = 'echo "Output csv:$stem.csv" >>"$d"'
+    engine = _engine_of(
+        script, f'{lost}; case $stem in b-*) ;; *) cp {data_csv} "$out/$stem.csv";; esac'
+    )
+    frame = extract(study.images, study.out, engine=engine).frame.set_index("image")
+    assert frame["status"].to_dict() == {"happy/a.jpg": "ok", "happy/b.jpg": "crashed"}
+    assert "is missing" in frame.loc["happy/b.jpg", "reason"]
+
+
+def test_pictures_that_die_before_the_program_speaks_are_no_broken_engine(
+    study: Study, script, data_csv: str
+) -> None:
+    for number in range(6):
+        study.put(f"happy/{number}.jpg", seed=number)
+    silent = make_engine(
+        "local",
+        openface=script(
+            "while [ $# -gt 0 ]; do case $1 in -fdir) in=$2;; -out_dir) out=$2;; esac; shift; done",
+            'set -- "$in"/*; case $1 in */[2345]-*) exit 139;; esac',
+            "echo Starting tracking",
+            'for f in "$in"/*; do n=${f##*/}; stem=${n%.*}',
+            "case $stem in [2345]-*) exit 139;; esac",
+            'echo "Input:$f" >"$out/${stem}_of_details.txt"',
+            f'cp {data_csv} "$out/$stem.csv"; done',
+        ),
+    )
+    frame = extract(study.images, study.out, engine=silent, plan=Plan(jobs=1)).frame
+    assert frame["status"].tolist() == ["ok"] * 2 + ["crashed"] * 4
 
 
 # Resuming
@@ -506,6 +583,59 @@ def test_an_image_removed_before_its_turn(study: Study) -> None:
     assert "No such file" in rows["happy/z.jpg"]["reason"]
     assert study.rows()["happy/b00.jpg"]["status"] == "ok"
     assert not study.seen()
+
+
+def test_an_image_that_failed_is_not_the_first_of_its_duplicates(study: Study) -> None:
+    study.put("happy/0.jpg", seed=9, confidence=0.9)
+    target = study.put("happy/a.jpg", seed=2, sleep=1.5, confidence=0.9)
+    (study.images / "happy/b.jpg").write_bytes(target.read_bytes())
+
+    def change() -> None:
+        with target.open("ab") as file:
+            file.write(b"more")
+
+    rows = study.rows(progress=_meanwhile(change), jobs=1)
+    a, b = rows["happy/a.jpg"], rows["happy/b.jpg"]
+    assert (a["status"], a["way"]) == ("unreadable", "")
+    assert pd.isna(a["width"])
+    assert (b["status"], b["duplicate_of"]) == ("ok", "")
+    kept = study.out.with_name("openface")
+    assert sorted(path.name[0] for path in kept.rglob("*.csv")) == ["0", "b"]
+
+
+def test_kept_files_are_those_of_the_look_that_counts(study: Study) -> None:
+    """Two looks at one picture may end in runs that overlap."""
+    for seed in range(24):
+        study.put(f"happy/{seed:02}.png", size=(48, 48), seed=seed, corner="unsure_below_288")
+    table = study.run(jobs=3)
+    index = pd.read_csv(study.out.with_name("openface") / "index.tsv", sep="\t")
+    assert index["way"].unique().tolist() == ["192+25%"]
+    for file in index["file"]:
+        kept = pd.read_csv(study.out.with_name("openface") / file, skipinitialspace=True)
+        assert kept["confidence"].tolist() == [0.95]
+    assert table.frame["confidence"].unique().tolist() == [0.95]
+
+
+def test_few_new_images_beside_many_known_ones_use_all_jobs(study: Study) -> None:
+    for seed in range(40):
+        study.put(f"happy/{seed:02}.jpg", seed=seed, confidence=0.9)
+    study.run()
+    for seed in range(40, 52):
+        study.put(f"happy/{seed:02}.jpg", seed=seed, confidence=0.9)
+    study.run(jobs=3)
+    calls = read_calls(study.out.with_name("extraction") / "engine-calls.jsonl")
+    assert [call.n_images for call in calls[-3:]] == [4, 4, 4]
+
+
+def test_the_report_names_the_slowest_of_its_own_table(study: Study) -> None:
+    study.put("happy/a.jpg", seed=1, sleep=0.4, confidence=0.9)
+    study.run()
+    study.images = study.images.with_name("others")
+    study.out = study.out.with_name("other.csv")
+    study.put("happy/b.jpg", seed=2, confidence=0.9)
+    study.run()
+    report = json.loads((study.out.with_name("other.extraction") / "report.json").read_text())
+    assert [each["image"] for each in report["slowest"]] == ["happy/b.jpg"]
 
 
 # Many jobs, and what comes out

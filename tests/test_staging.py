@@ -26,7 +26,7 @@ from aufer.errors import AuferError
 from aufer.openface import pixels, staging
 from aufer.openface.staging import Checked, SourceGone, check_picture, hand_over, staged_stem
 from aufer.openface.store import stamp_of
-from aufer.openface.ways import AS_IT_IS, Way
+from aufer.openface.ways import AS_IT_IS, Way, to_original
 from tests.stand_in.pictures import save_broken, save_face
 
 HandOver = Callable[..., Path]
@@ -207,8 +207,12 @@ def test_landmarks_are_mapped_back_to_the_originals_pixels(width, height, way, d
     rows, columns = np.nonzero(staged > 40)
     weights = staged[rows, columns].astype(float)
     place = way.place(width, height)
-    assert place.to_original_x(np.average(columns, weights=weights)) == pytest.approx(x, abs=0.5)
-    assert place.to_original_y(np.average(rows, weights=weights)) == pytest.approx(y, abs=0.5)
+    assert to_original(
+        np.average(columns, weights=weights), place.border, place.scale_x
+    ) == pytest.approx(x, abs=0.5)
+    assert to_original(
+        np.average(rows, weights=weights), place.border, place.scale_y
+    ) == pytest.approx(y, abs=0.5)
 
 
 def test_what_cant_be_read_says_why(tmp_path: Path, folder: Path) -> None:

@@ -16,6 +16,7 @@ from aufer.openface.ways import (
     SMALLEST_SIDE,
     Enlarge,
     Way,
+    to_original,
     ways_for,
 )
 
@@ -93,9 +94,11 @@ def test_a_pixels_middle_is_mapped_back_into_it(way, width, height, data) -> Non
     x = data.draw(st.integers(0, width - 1))
     first, last = x * place.scale_x, (x + 1) * place.scale_x  # its edges when enlarged
     middle = np.array([(first + last) / 2 - 0.5 + place.border])
-    assert place.to_original_x(middle) == pytest.approx([x], abs=1e-6)
+    assert to_original(middle, place.border, place.scale_x) == pytest.approx([x], abs=1e-6)
     edges = np.array([-0.5, place.height - 0.5]) + place.border
-    assert place.to_original_y(edges) == pytest.approx([-0.5, height - 0.5], abs=1e-6)
+    assert to_original(edges, place.border, place.scale_y) == pytest.approx(
+        [-0.5, height - 0.5], abs=1e-6
+    )
 
 
 def test_the_scale_is_the_shorter_sides() -> None:

@@ -17,8 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aufer.au_table import BOX_COLUMNS, CRASHED, MANY_FACES, NO_FACE, TOO_SMALL, UNREADABLE
-from aufer.extraction_summary import LOW_CONFIDENCE, NOT_USABLE
+from aufer.au_table import (
+    BOX_COLUMNS,
+    CRASHED,
+    LOW_CONFIDENCE,
+    MANY_FACES,
+    NO_FACE,
+    TOO_SMALL,
+    UNREADABLE,
+)
+from aufer.extraction_summary import NOT_USABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +51,7 @@ _TITLES = {
     UNREADABLE: ("Unreadable", "The file can't be read or decoded; OpenFace never saw it."),
     TOO_SMALL: (
         "Too small",
-        "OpenFace can't take so few pixels. To enlarge them: aufer extract --enlarge auto.",
+        "OpenFace can't take so few pixels. --enlarge auto enlarges all but narrow strips.",
     ),
     MANY_FACES: ("More than one face", "Which one is meant isn't known (--faces error)."),
     NO_FACE: ("No face found", "OpenFace found no face, in whatever way the picture was shown it."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -15,7 +16,12 @@ from aufer.au_table import SCHEMA, AuTable, read_au_table, write_au_table
 from aufer.csv_table import csv_writer
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, UsageError
-from aufer.extraction_report import extraction_folder_of, read_slowest, write_extraction_report
+from aufer.extraction_report import (
+    extraction_folder_of,
+    read_command,
+    read_slowest,
+    write_extraction_report,
+)
 from aufer.extraction_summary import ExtractionSummary, summarize
 from aufer.files import check_replaceable, check_table_name, write_with_sidecar
 from aufer.images import Image, check_path, find_images, is_image, printable, walk_files
@@ -117,9 +123,13 @@ def extract(
     ):
         _remove_cut_off(outputs.report_folder)
         calls = CallLog(outputs.report_folder / CALLS_NAME)
-        measured = measure(
-            images, engine, plan, store=store, scratch=scratch, calls=calls, progress=progress
-        )
+        try:
+            measured = measure(
+                images, engine, plan, store=store, scratch=scratch, calls=calls, progress=progress
+            )
+        except KeyboardInterrupt:
+            log.warning("what was measured so far is kept: the same command goes on from there")
+            raise
         table = replace(measured, images_folder=printable(images_folder.as_posix()))
         key = key_of(engine.extractor())
         kept = list_files(table.frame, key) if outputs.openface_folder else []
@@ -133,7 +143,7 @@ def extract(
             remove_others(outputs.openface_folder, kept, scratch, annotated=is_annotated)
         paths = {image.name: image.path for image in images}
         write_extraction_report(
-            summarize(table, seconds=dict(store.slowest(key, N_SLOWEST))),
+            summarize(table, seconds=_slowest(table, store, key)),
             table,
             outputs.report_folder,
             paths.__getitem__,
@@ -141,6 +151,18 @@ def extract(
             force=force,
         )
     return table
+
+
+def _slowest(table: AuTable, store: Store, key: str) -> dict[str, float]:
+    """The slowest pictures of a table; the store may know slower ones of other tables."""
+    ours = set(table.frame["sha256"])
+    n = N_SLOWEST
+    while True:
+        listed = store.slowest(key, n)
+        found = [(sha256, seconds) for sha256, seconds in listed if sha256 in ours]
+        if len(found) >= N_SLOWEST or len(listed) < n:
+            return dict(found[:N_SLOWEST])
+        n *= 10
 
 
 def report_again(out: Path) -> ExtractionSummary:
@@ -151,12 +173,14 @@ def report_again(out: Path) -> ExtractionSummary:
     """
     if not out.exists():
         raise UsageError(
-            f"There is no table {out} to report of.", hint="measure images first: aufer extract"
+            f"There is no table {out} to report of.",
+            hint=f"measure images first: aufer extract IMAGES --out {shlex.quote(str(out))}",
         )
     table = read_au_table(out)
     folder = extraction_folder_of(out)
     summary = summarize(table, seconds=read_slowest(folder))
-    write_extraction_report(summary, table, folder, Path(table.images_folder), {})
+    made = {"command": read_command(folder)}
+    write_extraction_report(summary, table, folder, Path(table.images_folder), made)
     return summary
 
 

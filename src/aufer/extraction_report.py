@@ -36,6 +36,9 @@ FACTS_NAME = "report.json"
 
 N_LISTED = 10
 N_SLOWEST_LISTED = 5
+SLOW_S = 0.1
+"""Nobody wants to know of a faster one."""
+
 LONGEST_SHOWN = 60
 """Letters of a name or reason in a line on the terminal."""
 
@@ -157,6 +160,11 @@ def _read_facts(folder: Path) -> dict[str, Any]:
     return facts if is_ours(facts) and facts["schema"] == SCHEMA else {}
 
 
+def read_command(folder: Path) -> str:
+    """What was typed when the images were measured; empty where there is no report."""
+    return str(_read_facts(folder).get("command", ""))
+
+
 def read_slowest(folder: Path) -> dict[str, float]:
     """sha256 -> seconds of the slowest pictures in an older report; empty where there is none."""
     listed = _read_facts(folder).get("slowest")
@@ -174,12 +182,12 @@ def lines(summary: ExtractionSummary, folder: Path | None = None) -> list[str]:
         folder: of the report, as it is named to the user.
     """
     found = _table_of_counts(summary)
-    if summary.slowest:
+    slowest = [each for each in summary.slowest[:N_SLOWEST_LISTED] if each[2] >= SLOW_S]
+    if slowest:
         found += ["", "slowest:"]
-        slowest = summary.slowest[:N_SLOWEST_LISTED]
         found += [f"{seconds:7.1f} s  {_shown(image)}" for image, _, seconds in slowest]
     if len(summary.ways) > 1:
-        found += ["", "faces measured by way of enlarging:"]
+        found += ["", "faces measured, by way:"]
         width = max(map(len, summary.ways))
         found += [f"  {way.ljust(width)}  {n:>7}" for way, n in summary.ways.items()]
     if len(summary.failed):
@@ -214,7 +222,7 @@ def _table_of_counts(summary: ExtractionSummary) -> list[str]:
 def _failed_lines(summary: ExtractionSummary, folder: Path | None) -> list[str]:
     n = len(summary.failed)
     rows = [
-        (status, _shown(image), _shown(reason))
+        (status, _shown(image), _shown(reason, cut_end=True))
         for image, status, reason in summary.failed[["image", "status", "reason"]]
         .head(N_LISTED)
         .itertuples(index=False)
@@ -234,8 +242,10 @@ def _at(folder: Path | None, name: str) -> str:
     return name if folder is None else str(folder / name)
 
 
-def _shown(text: str) -> str:
+def _shown(text: str, *, cut_end: bool = False) -> str:
     """A name or reason on one line, without letters that steer a terminal."""
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     half = LONGEST_SHOWN // 2
+    if cut_end and len(plain) > LONGEST_SHOWN:
+        return f"{plain[: LONGEST_SHOWN - 1]}…"
     return plain if len(plain) <= LONGEST_SHOWN else f"{plain[: half - 1]}…{plain[-half:]}"

@@ -15,6 +15,7 @@ from aufer.au_table import (
     BOX_COLUMNS,
     CRASHED,
     DEFAULT_MIN_CONFIDENCE,
+    LOW_CONFIDENCE,
     MANY_FACES,
     NO_FACE,
     OK,
@@ -22,9 +23,6 @@ from aufer.au_table import (
     UNREADABLE,
     AuTable,
 )
-
-LOW_CONFIDENCE = "low_confidence"
-"""Told apart here from the status `OK`: measured, but with less confidence than is asked for."""
 
 NOT_USABLE = (CRASHED, UNREADABLE, TOO_SMALL, MANY_FACES, NO_FACE, LOW_CONFIDENCE)
 """The order in which failed images are listed: what a person may be able to mend comes first."""
@@ -154,8 +152,9 @@ def _failed(
     rows = np.flatnonzero(~usable)[np.argsort(rank, kind="stable")]
     columns = [*FAILURE_COLUMNS, *BOX_COLUMNS]
     failed = frame[columns].iloc[rows].assign(status=status[rows]).reset_index(drop=True)
-    is_low = (failed["status"] == LOW_CONFIDENCE) & (failed["reason"] == "")
-    failed.loc[is_low, "reason"] = f"confidence below {min_confidence:g}"
+    is_low = failed["status"] == LOW_CONFIDENCE
+    said = f"confidence below {min_confidence:g}; " + failed.loc[is_low, "reason"]
+    failed.loc[is_low, "reason"] = said.str.removesuffix("; ")
     return failed
 
 

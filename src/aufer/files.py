@@ -120,7 +120,12 @@ def write_with_sidecar(
         hashes = {names[path]: sha256_of(temporaries[path]) for path in files}
         # hashes of files that this run does not write stay known (another emotion's table)
         hashes = {**{n: h[0] for n, h in old.items() if (sidecar.parent / n).exists()}, **hashes}
-        replaces = {n: h[0] for n, h in old.items() if n in hashes and h[0] != hashes[n]}
+        # several, as a run may be killed after it wrote the sidecar, and the next one too
+        replaces = {
+            n: older[:_MOST_REPLACED]
+            for n, known in old.items()
+            if n in hashes and (older := [sha for sha in known if sha != hashes[n]])
+        }
         full = {**facts, "files": hashes, **({"replaces": replaces} if replaces else {})}
         write_text(sidecar, to_json(full))
         for path, temporary in temporaries.items():
@@ -129,6 +134,9 @@ def write_with_sidecar(
     finally:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
+
+
+_MOST_REPLACED = 5
 
 
 def _name_beside(path: Path, sidecar: Path) -> str:
@@ -147,8 +155,8 @@ def _read_ours(sidecar: Path) -> dict[str, Any]:
 def _hashes_in(facts: Mapping[str, Any]) -> dict[str, list[str]]:
     """File name -> hashes under which it counts as written by `aufer`, newest first."""
     hashes = {str(name): [str(sha)] for name, sha in facts.get("files", {}).items()}
-    for name, sha in facts.get("replaces", {}).items():
-        hashes.setdefault(str(name), []).append(str(sha))
+    for name, older in facts.get("replaces", {}).items():
+        hashes.setdefault(str(name), []).extend([older] if isinstance(older, str) else older)
     return hashes
 
 

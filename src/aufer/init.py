@@ -55,9 +55,9 @@ GITIGNORE = """\
 # faces are personal data
 data/images/
 data/testset/
-data/openface/
+openface/
 *.openface/
-data/extraction/
+extraction/
 *.extraction/
 .aufer/
 .aufer-*/

@@ -139,7 +139,8 @@ def command(
     n_ok = table.counts().get("ok", 0)
     source = "" if out == Path("data/aus.csv") else f" {shlex.quote(str(out))}"
     if n_ok:
-        say(f"Images measured: {n_ok} of {len(table)}; next: aufer build-dataset{source}")
+        sure = "" if summary.n_usable == n_ok else f", with confidence {summary.n_usable}"
+        say(f"Faces measured: {n_ok} of {len(table)}{sure}; next: aufer build-dataset{source}")
     else:
         common = next((reason for _, reason, _ in summary.reasons if reason), "")
         mostly = f", mostly: {common}" if common else ""
@@ -147,6 +148,6 @@ def command(
     print_data(to_json(read_json(out.with_suffix(".json"))).rstrip() if as_json else str(out))
     n_failed = table.n_failed
     if n_failed:
-        warn(f"unreadable, or crashed OpenFace: {n_failed}; the table's column reason says why")
+        warn(f"unreadable, or crashed OpenFace: {n_failed}; {folder / 'failures.csv'} says why")
         if not keep_going:
             ctx.exit(EXIT_SOME_FAILED)

@@ -200,7 +200,7 @@ _ENGINE_OPTIONS = (
     ),
     click.option(
         "--image-timeout",
-        type=click.FloatRange(0, min_open=True),
+        type=Share(0, min_open=True),
         default=120.0,
         show_default=True,
         metavar="SECONDS",

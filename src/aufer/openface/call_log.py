@@ -24,7 +24,9 @@ talk = logging.getLogger("aufer")
 BATCH = "batch"
 ALONE = "alone"
 ALONE_AGAIN = "alone again"
-"""Why a call was made: many pictures, one that may have killed a batch, one that did so alone."""
+CONTROL = "control"
+"""Why a call was made: many pictures, one that may have killed a batch, one that did so alone, one
+that was measured before (to see whether the engine still works)."""
 
 LARGEST_LOG = 10_000_000
 """Bytes; a longer log is moved to ``.1.jsonl``, in place of the one that was moved there before."""
@@ -39,10 +41,11 @@ class Call:
 
     Attributes:
         started_at: UTC, ISO 8601. seconds: it took.
-        engine: its name. exit_code: as a shell gives it; None where the program was ended by us.
+        engine: its name. exit_code: as a shell gives it, 124 after a stall; None where the
+            whole job was ended.
         n_images: handed over. n_measured: came back whole.
         first_image, last_image: names of the first and last picture handed over.
-        why: `BATCH`, `ALONE` or `ALONE_AGAIN`.
+        why: `BATCH`, `ALONE`, `ALONE_AGAIN` or `CONTROL`.
         memory_bytes: the limit in force; 0 for none.
         stalled: it was ended because a picture took longer than the limit.
         command: the equivalent command line.
@@ -80,6 +83,7 @@ _REQUIRED = frozenset({"started_at", "seconds", "engine", "exit_code", "n_images
 def describe_call(
     run: EngineRun | None,
     *,
+    command: str,
     started_at: str,
     seconds: float,
     engine: str,
@@ -92,7 +96,7 @@ def describe_call(
     """The line of one call.
 
     Args:
-        run: how it came to an end; None where it was ended by us (a stall, Ctrl-C).
+        run: how it came to an end; None where the whole job was ended (Ctrl-C, another failure).
         images: names of the pictures handed over, in order.
     """
     printed = "" if run is None or run.exit_code == 0 else run.stderr.strip() or run.stdout.strip()
@@ -108,7 +112,7 @@ def describe_call(
         why=why,
         memory_bytes=memory_bytes,
         stalled=stalled,
-        command="" if run is None else run.command,
+        command=command,
         output=printed[-LONGEST_OUTPUT:],
     )
 

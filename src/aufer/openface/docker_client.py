@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import weakref
@@ -171,9 +172,14 @@ def clear_failures(host: str = "", doing: str = "") -> Iterator[None]:
             message = f"No Docker engine answers{where}."
         raise EngineGone(
             message,
-            hint=f"start Docker (Docker Desktop, or: sudo systemctl start docker), {_ELSE_HINT}; "
-            f"{SEE_DOCTOR}",
+            hint=f"{_how_to_reach()}, {_ELSE_HINT}; {SEE_DOCTOR}",
         ) from error
+
+
+def _how_to_reach() -> str:
+    if host := os.environ.get("DOCKER_HOST"):
+        return f"DOCKER_HOST={host} leads there: correct it, or unset it to use this machine's"
+    return "start Docker (Docker Desktop, or: sudo systemctl start docker)"
 
 
 def find_image(client: DockerClient, name: str) -> DockerImage | None:

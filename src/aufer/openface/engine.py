@@ -1,7 +1,7 @@
 """What every engine does: run OpenFace's FaceLandmarkImg once over a folder of pictures.
 
 An engine knows where the program is and how to start and end it. What its files and exit codes mean
-is the same for all of them (openface/measure.py), and so is the suite of tests
+is the same for all of them (openface/running.py, deaths.py), and so is the suite of tests
 (tests/test_engines.py). `engines.make_engine` makes one by name.
 """
 
@@ -104,6 +104,7 @@ class Engine(Protocol):
         *,
         annotated: bool = False,
         memory_bytes: int = 0,
+        on_start: Callable[[str], None] = lambda command: None,
         on_poll: Callable[[], None] = lambda: None,
     ) -> EngineRun:
         """Measure all pictures of a folder; after `prepare`.
@@ -112,6 +113,7 @@ class Engine(Protocol):
 
         Args:
             output_folder: empty; OpenFace's files appear in it while it works.
+            on_start: gets the equivalent command line as soon as it is known.
             memory_bytes: the program is killed when it needs more (exit code 137); 0: no limit. An
                 engine that can't limit memory passes over it.
             on_poll: called a few times a second meanwhile, in the thread that called; what it

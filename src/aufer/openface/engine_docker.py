@@ -132,6 +132,7 @@ class DockerEngine:
         *,
         annotated: bool = False,
         memory_bytes: int = 0,
+        on_start: Callable[[str], None] = lambda command: None,
         on_poll: Callable[[], None] = lambda: None,
     ) -> EngineRun:
         """See `Engine.run`."""
@@ -149,6 +150,8 @@ class DockerEngine:
                 putting = partial(self._put, client, container_id, input_folder)
                 result_of(in_thread(putting, forgettable=True), on_poll)
                 copying = CopyOut(client, container_id, OUTPUT, output_folder)
+            command = as_command(options, {INPUT: input_folder, OUTPUT: output_folder})
+            on_start(command)
             with self._explaining():
                 client.api.start(container_id)
             state = self._follow(client, container_id, copying, on_poll)
@@ -164,7 +167,6 @@ class DockerEngine:
         if _NO_EMULATION in err:
             raise self._no_emulation()
         code, err = judge_memory(state, err, options)
-        command = as_command(options, {INPUT: input_folder, OUTPUT: output_folder})
         return EngineRun(code, out, err, command)
 
     def close(self) -> None:

@@ -119,6 +119,7 @@ class LocalEngine:
         *,
         annotated: bool = False,
         memory_bytes: int = 0,
+        on_start: Callable[[str], None] = lambda command: None,
         on_poll: Callable[[], None] = lambda: None,
     ) -> EngineRun:
         """See `Engine.run`. ``memory_bytes`` is passed over: there is no limit.
@@ -135,6 +136,7 @@ class LocalEngine:
         command = words + program_arguments(
             places[0], places[1], self._arguments, annotated=annotated
         )
+        on_start(shlex.join(command))
         # files, not pipes: a pipe that nobody reads stops the program when it is full
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             started: list[_Started] = []

@@ -22,7 +22,7 @@ from aufer.csv_table import (
 )
 from aufer.dataset import LABEL_COLUMN, is_dataset, read_dataset, sidecar_paths
 from aufer.emotions import Emotions
-from aufer.errors import DataError, EnvironmentFailure, UsageError
+from aufer.errors import AuferError, DataError, UsageError
 from aufer.images import Image, find_images, is_image, walk_files
 from aufer.openface.imported import IMPORTED, read_openface_folder
 from aufer.openface.output import DETAILS_SUFFIX, choose_faces, read_face_csvs
@@ -99,8 +99,8 @@ def _measure(
     engine.check()
     try:
         store = open_store(store_of(keep_in), fresh=plan.fresh)
-    except EnvironmentFailure:
-        log.warning("another aufer measures into %s: this one keeps nothing there", keep_in)
+    except AuferError as error:  # another aufer has it open, it is damaged, we may not write
+        log.warning("nothing is kept of what is measured: %s", error.message)
         return measure(images, engine, plan, progress=progress)
     with store, scratch_folder(keep_in) as scratch:
         return measure(images, engine, plan, store=store, scratch=scratch, progress=progress)

@@ -27,7 +27,7 @@ from aufer.openface.store import LookFiles, Store
 INDEX = "index.tsv"
 _ASIDE = "aside"
 _INDEX_HEADER = ["file", "image", "sha256", "way", "extractor"]
-_AT_ONCE = 500
+_AT_ONCE = 50
 _SYSTEM_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 

@@ -91,7 +91,8 @@ def measure(
         except PermissionError as error:
             raise EnvironmentFailure(
                 f"OpenFace's files in {scratch} can't be read or moved: {error.strerror}.",
-                hint="the engine writes as another user; is it set to map users (userns-remap)?",
+                hint="has another program a hand on them (a virus scanner)? Or does the engine "
+                "write as another user (Docker with userns-remap)?",
             ) from error
         frame = build_frame(images, inputs, store, key, plan)
     return AuTable(frame, replace(extractor, enlarge=str(plan)))
@@ -103,6 +104,8 @@ def choose_resources(engine: Engine, plan: Plan, n_images: int) -> Resources:
     jobs = choose_jobs(plan.jobs, capacity, n_images)
     threads = choose_staging_threads(local_capacity().cpus, jobs)
     if not engine.limits_memory:
+        if plan.memory_bytes:
+            talk.warning("--memory-limit is passed over: the engine %s sets none", engine.name)
         return Resources(jobs, threads)
     shares = (choose_memory(plan.memory_bytes, capacity, n) for n in (jobs, 1))
     return Resources(jobs, threads, *shares)

@@ -5,9 +5,8 @@ look. One thread decides everything here and is the only one that touches the st
 check pictures (stagers.py) or wait for OpenFace (runners.py), and put what they have to say into
 one queue.
 
-A run that dies costs the picture that it died at: that one is tried alone at once, and a second
-time when nothing else runs any more; the others go on in new runs. So there are at most three runs
-more for each picture that dies.
+A run that dies costs the picture that it died at: that one is tried alone twice (the second time,
+where memory may have run out, when nothing else runs any more), and the others go on in a new run.
 """
 
 from __future__ import annotations
@@ -18,32 +17,30 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from aufer.images import Image
-from aufer.openface.batches import BatchSizes
+from aufer.openface.batches import BatchSizes, ReadyQueue
+from aufer.openface.blame import Blame
 from aufer.openface.call_log import ALONE, ALONE_AGAIN, BATCH, CallLog
-from aufer.openface.deaths import explain, is_silent, no_hope
-from aufer.openface.engine import Engine, EngineRun
+from aufer.openface.deaths import KILLED, explain
+from aufer.openface.engine import Engine
 from aufer.openface.keeping import set_aside
 from aufer.openface.plan import Plan
 from aufer.openface.runners import Runners
 from aufer.openface.running import Batch, Finished, Outcome, drop_batch
 from aufer.openface.space import check_room
 from aufer.openface.stagers import Stagers
-from aufer.openface.staging import Checked
+from aufer.openface.staging import Checked, SourceGone, hand_over
 from aufer.openface.store import Limits, Look, Picture, Stamp, Store
 from aufer.openface.subject import Inputs, Resources, Subject, path_key, stamp_at
+from aufer.openface.threads import uninterrupted
 from aufer.openface.verdicts import judge_files
+from aufer.openface.ways import AS_IT_IS, Way
 from aufer.progress import Progress, Step
 
 talk = logging.getLogger("aufer")
-
-HOPELESS = 20
-"""So many pictures that die alone before a single one is measured are the engine's fault."""
-
-SILENT = 3
-"""So many runs in a row that die before they look at a picture are the engine's fault."""
 
 RECORD_EVERY_S = 0.3
 """What OpenFace finished is kept so often; a kill costs no more."""
@@ -77,20 +74,17 @@ class Pipeline:
         self._active: dict[str, list[int]] = {}  # sha256 -> positions of the images that wait
         self._settled: set[str] = set()
         self._by_file: dict[str, Subject] = {}
-        self._ready: deque[str] = deque()
-        self._ready_bytes: dict[str, int] = {}
-        self._n_ready_bytes = 0
-        self._way_of: dict[str, str] = {}  # of files that were finished in runs that go on
-        self._alone: deque[str] = deque()
-        self._again: deque[str] = deque()
-        self._died: set[str] = set()
-        self._n_silent = 0
-        self._n_measured = store.count_measured(key)
+        self._ready = ReadyQueue()
+        self._alone: deque[tuple[str, str]] = deque()
+        self._at_the_end: deque[str] = deque()
+        self._control: Subject | None = None  # a picture that was measured
+        self._blame = Blame(len(images), store.count_measured(key), self._try_control)
+        self._n_jobs = resources.jobs
         self._sizes = BatchSizes(resources.jobs, len(images))
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         tell = self._events.put
         self._stagers = Stagers(images, self._staged, resources.threads, self, tell)
-        self._runners = Runners(engine, plan, resources, extras, calls, self, tell)
+        self._runners = Runners(engine, plan, resources, extras, scratch, calls, self, tell)
         self._recorded_at = self._moved_at = time.monotonic()
         self._step: Step = lambda n: None
 
@@ -105,15 +99,17 @@ class Pipeline:
             self._scan()
             if self._open:
                 check_room(self._scratch, self._open)
+                self._sizes = BatchSizes(self._n_jobs, self._open)
                 with progress(self._open, "measuring faces") as step:
                     self._step = step
                     self._work()
         finally:
             self._step = lambda n: None
-            self._runners.close()
-            self._stagers.close()
-            self._record()
-            self._store.commit()
+            with uninterrupted():  # what is finished is kept
+                self._runners.close()
+                self._stagers.close()
+                self._record()
+                self._store.commit()
         return self._inputs
 
     def _work(self) -> None:
@@ -143,7 +139,7 @@ class Pipeline:
             self._scan_some(range(start, min(start + _LOOKED_UP_AT_ONCE, len(self._images))))
         waiting = sum(len(positions) for positions in self._active.values())
         self._open = len(self._stagers.to_check) + waiting
-        if self._open < len(self._images):
+        if self._open < len(self._images) and not self._plan.fresh:
             n_known = len(self._images) - self._open
             talk.info("known from earlier runs: %d of %d images", n_known, len(self._images))
 
@@ -179,22 +175,20 @@ class Pipeline:
             return True
         valid = {w: look for w, look in looks.items() if self._plan.counts(look, self._limits)}
         way = self._plan.next_way(picture, valid)
+        subject = Subject(sha256, self._images[position], stamp, picture, valid, way or AS_IT_IS)
         if way is None:
             self._settled.add(sha256)
+            self._may_be_control(subject)
             return False
         self._active[sha256] = [position]
-        image = self._images[position]
-        self._stagers.to_hand_over.append(Subject(sha256, image, stamp, picture, valid, way))
+        self._stagers.to_hand_over.append(subject)
         return True
 
     # Checking and handing over
 
     def _stage_more(self) -> None:
-        if self._has_room():
+        if self._sizes.has_room(self._ready):
             self._stagers.start_more()
-
-    def _has_room(self) -> bool:
-        return self._sizes.has_room(len(self._ready), self._n_ready_bytes)
 
     def on_checked(self, position: int, checked: Checked) -> None:
         """See `stagers.Listener`."""
@@ -213,9 +207,7 @@ class Pipeline:
     def on_ready(self, subject: Subject, file: str, size: int) -> None:
         """See `stagers.Listener`."""
         self._by_file[file] = subject
-        self._ready.append(file)
-        self._ready_bytes[file] = size
-        self._n_ready_bytes += size
+        self._ready.append(file, size)
 
     def on_gone(self, subject: Subject, why: str) -> None:
         """See `stagers.Listener`; equal images are looked at anew."""
@@ -235,65 +227,95 @@ class Pipeline:
 
     def _run_more(self) -> None:
         while self._runners.is_free and (chosen := self._next_batch()):
-            files, why = chosen
-            for file in files:
-                self._n_ready_bytes -= self._ready_bytes.pop(file, 0)
-            named = [(self._staged / file, self._by_file[file].image.name) for file in files]
+            files, why, all_memory = chosen
+            subjects = [self._by_file[file] for file in files]
+            facts = [
+                (self._staged / file, subject.image.name, subject.way.name)
+                for file, subject in zip(files, subjects, strict=True)
+            ]
             self._moved_at = time.monotonic()
-            self._runners.start(self._scratch, named, why)
+            self._runners.start(facts, why, all_memory=all_memory)
 
-    def _next_batch(self) -> tuple[list[str], str] | None:
-        """What to run next, and why; None while there is nothing, or too little."""
+    def _next_batch(self) -> tuple[list[str], str, bool] | None:
+        """What to run next, why, and whether with all memory; None while there is too little."""
         if self._alone:
-            return [self._alone.popleft()], ALONE
+            file, why = self._alone.popleft()
+            return [file], why, False
         n_unstaged = self._stagers.n_left
-        goal = self._sizes.goal(n_unstaged + len(self._ready))
-        can_grow = self._stagers.is_busy or (n_unstaged and self._has_room())
+        n_free = 0 if n_unstaged else self._n_jobs - self._runners.n_running
+        goal = self._sizes.goal(n_unstaged + len(self._ready), n_free)
+        has_room = self._sizes.has_room(self._ready)
+        can_grow = self._stagers.is_busy or (n_unstaged and has_room)
         has_waited = time.monotonic() - self._moved_at > 1
         if self._ready and (len(self._ready) >= goal or not can_grow or has_waited):
             self._sizes.took_one()
-            n = min(goal, len(self._ready))
-            return [self._ready.popleft() for _ in range(n)], BATCH
+            return self._ready.take(goal), BATCH, False
         is_idle = not (self._runners.n_running or n_unstaged or self._ready)
-        if self._again and is_idle and not self._runners.finished:
-            return [self._again.popleft()], ALONE_AGAIN
+        if self._at_the_end and is_idle and not self._runners.finished:
+            return [self._at_the_end.popleft()], ALONE_AGAIN, True
         return None
 
     def on_ended(self, batch: Batch, outcome: Outcome) -> None:
         """See `runners.Listener`."""
         self._record()  # before the folder goes
         self._moved_at = time.monotonic()
-        ways = {file: way for file in batch.files if (way := self._way_of.pop(file, ""))}
+        left = {*outcome.suspects, *outcome.untouched}
         if not self._extras:
-            set_aside(batch.output, ways, self._scratch)
-        drop_batch(batch, (*outcome.suspects, *outcome.untouched), self._staged)
-        self._ready.extendleft(reversed(outcome.untouched))
+            ways = zip(batch.files, batch.ways, strict=True)
+            finished = {file: way for file, way in ways if file not in left}
+            set_aside(batch.output, finished, self._scratch)
+        drop_batch(batch, [*left], self._staged)
+        self._ready.put_back(outcome.untouched)
         for file in outcome.suspects:
-            self._on_died(file, batch.why, explain(outcome.run), outcome.run)
+            self._on_died(file, batch.why, explain(outcome.run), outcome)
 
-    def _on_died(self, file: str, why: str, reason: str, run: EngineRun | None = None) -> None:
-        """A picture that a run ended at: alone, alone again, crashed."""
+    def _on_died(self, file: str, why: str, reason: str, outcome: Outcome | None = None) -> None:
+        """A picture that a run ended at, or whose CSV is of no use: alone, alone again, crashed."""
         subject = self._by_file[file]
         if why == BATCH:
             talk.info("OpenFace ended at %s; trying it alone", subject.image.name)
-            self._alone.append(file)
+            self._alone.append((file, ALONE))
             return
-        self._died.add(subject.image.name)
-        if run is not None and self._is_hopeless(run):
-            raise no_hope(run, self._died)
+        run = outcome.run if outcome else None
+        self._blame.died_alone(subject.image.name, why, run, reason)
         if why == ALONE:
-            self._again.append(file)
+            if run is not None and run.exit_code == KILLED:  # it may have needed more memory
+                self._at_the_end.append(file)
+            else:
+                self._alone.append((file, ALONE_AGAIN))
             return
         (self._staged / file).unlink(missing_ok=True)
-        look = Look(subject.way.name, crashed=True, reason=reason, limits=self._limits)
+        self._ready.forget(file)
+        look = Look(
+            subject.way.name,
+            crashed=True,
+            reason=reason,
+            exit_code=run.exit_code if run else 0,
+            limits=self._limits,
+            seconds=outcome.seconds if outcome else 0.0,
+        )
         self._advance(self._by_file.pop(file), look, None)
 
-    def _is_hopeless(self, run: EngineRun) -> bool:
-        """Whether it must be the engine's fault that this picture died too."""
-        if is_silent(run):
-            self._n_silent += 1
-            return self._n_silent >= min(SILENT, len(self._images))
-        return not self._n_measured and len(self._died) >= HOPELESS
+    def _may_be_control(self, subject: Subject) -> None:
+        """Remember a picture that was measured, to see later whether the engine still can."""
+        alive = [look.way for look in subject.looks.values() if not look.crashed]
+        if alive and self._control is None:
+            self._control = replace(subject, way=Way.parse(alive[0]))
+
+    def _try_control(self) -> bool | None:
+        """Whether a picture that was measured before still can be; None if none is there."""
+        subject, self._control = self._control, None
+        if subject is None:
+            return None
+        folder = self._scratch / "control"
+        folder.mkdir(exist_ok=True)
+        try:
+            file = hand_over(subject.image.path, subject.way, folder, subject.stem)
+        except SourceGone:
+            return None
+        works = self._runners.try_once(folder / file, subject.image.name, subject.way.name)
+        self._control = subject
+        return works
 
     # Recording
 
@@ -313,11 +335,11 @@ class Pipeline:
                 self._on_died(finished.file, batch.why, reason)
                 continue
             del self._by_file[finished.file]
+            self._ready.forget(finished.file)
             if subject.was_changed(file):
                 self.on_gone(subject, "it was changed while it was measured; run extract again")
                 continue
-            self._n_measured += 1
-            self._n_silent = 0
+            self._blame.measured()
             look = Look(
                 subject.way.name,
                 n_faces=verdict.n_faces,
@@ -329,8 +351,6 @@ class Pipeline:
 
     def _advance(self, subject: Subject, look: Look, finished: Finished | None) -> None:
         files = finished.files if finished else None
-        if finished:
-            self._way_of[finished.file] = look.way
         self._store.record_look(self._key, subject.sha256, look, files)
         subject.looks[look.way] = look
         way = self._plan.next_way(subject.picture, subject.looks)
@@ -339,4 +359,5 @@ class Pipeline:
             self._stagers.to_hand_over.append(subject)
             return
         self._settled.add(subject.sha256)
+        self._may_be_control(subject)
         self._done(len(self._active.pop(subject.sha256)))

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from aufer.au_table import DEFAULT_MIN_CONFIDENCE
 from aufer.errors import UsageError
+from aufer.openface.deaths import KILLED, STALLED
 from aufer.openface.output import FACES_POLICIES
 from aufer.openface.store import Limits, Look, Picture
 from aufer.openface.ways import DEFAULT_LOOKS, ENLARGE_AUTO, Enlarge, Way, ways_for
 
 DEFAULT_IMAGE_TIMEOUT_S = 120.0
 """A 24-megapixel photo takes some seconds, and five times as long with ``-wild``."""
+
+MORE_MEMORY = 1.5
+"""So many times what a picture had may be enough; what is free varies from run to run."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,10 @@ class Plan:
             raise UsageError(f"--faces is {' or '.join(FACES_POLICIES)}, not '{self.faces}'.")
         if self.looks < 1:
             raise UsageError("--looks is at least 1: the first look counts.")
-        if self.jobs < 0 or self.memory_bytes < 0 or self.image_timeout_s <= 0:
-            raise UsageError("--jobs, --memory-limit and --image-timeout can't be negative.")
+        if self.jobs < 0 or self.memory_bytes < 0:
+            raise UsageError("--jobs and --memory-limit can't be negative.")
+        if not self.image_timeout_s > 0:
+            raise UsageError("--image-timeout is more than 0 seconds.")
 
     def __str__(self) -> str:
         """What the extractor's description says of enlarging."""
@@ -62,12 +68,13 @@ class Plan:
     def counts(self, look: Look, limits: Limits) -> bool:
         """Whether a look of an earlier run need not be repeated.
 
-        A crash counts for the limits that were in force: it is tried again under wider ones.
+        A crash for want of time or memory counts for the limits that were in force; the picture
+        is tried again under wider ones.
         """
         if self.fresh:
             return False
         if look.crashed:
-            return not (self.retry_crashed or _is_wider(limits, look.limits))
+            return not (self.retry_crashed or _had_too_little(look, limits))
         return look.has_annotated or not (self.annotated and look.n_faces)
 
     def is_confident(self, look: Look) -> bool:
@@ -106,10 +113,13 @@ class Plan:
         return max(alive, key=self.confidence) if alive else (seen[0] if seen else None)
 
 
-def _is_wider(now: Limits, then: Limits | None) -> bool:
+def _had_too_little(look: Look, now: Limits) -> bool:
+    """Whether a picture died of a limit that is clearly wider now."""
+    then = look.limits
     if then is None:
         return False
-    more_memory = bool(then.memory_bytes) and (
-        now.memory_bytes == 0 or now.memory_bytes > then.memory_bytes
-    )
-    return more_memory or now.image_timeout_s > then.image_timeout_s
+    if look.exit_code == STALLED:
+        return now.image_timeout_s > then.image_timeout_s
+    if look.exit_code == KILLED and then.memory_bytes:
+        return not now.memory_bytes or now.memory_bytes > MORE_MEMORY * then.memory_bytes
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from aufer.openface.call_log import ALONE_AGAIN, CallLog, describe_call
+from aufer.openface.call_log import CONTROL, CallLog, describe_call
 from aufer.openface.deaths import STALLED
 from aufer.openface.engine import Engine
 from aufer.openface.plan import Plan
@@ -45,12 +46,14 @@ class Runners:
         plan: Plan,
         resources: Resources,
         extras: Sequence[str],
+        scratch: Path,
         calls: CallLog | None,
         listener: Listener,
         tell: Callable[[Callable[[], None]], None],
     ) -> None:
         """``tell`` takes what the listener is to hear, from any thread."""
         self._engine, self._plan, self._resources = engine, plan, resources
+        self._scratch = scratch
         self._extras, self._calls, self._listener, self._tell = extras, calls, listener, tell
         self._pool = ThreadPoolExecutor(resources.jobs, "openface")
         self._stop = threading.Event()
@@ -63,34 +66,45 @@ class Runners:
         """Whether one more run can be started."""
         return self.n_running < self._resources.jobs
 
-    def start(self, scratch: Path, files: Sequence[tuple[Path, str]], why: str) -> None:
-        """Start a run over pictures, which are moved: where each lies, and its image's name."""
-        self._n_started += 1
-        batch = make_batch(scratch / f"batch-{self._n_started}", files, why)
+    def start(
+        self, files: Sequence[tuple[Path, str, str]], why: str, *, all_memory: bool = False
+    ) -> None:
+        """Start a run over pictures, which are moved.
+
+        Args:
+            files: where each lies, its image's name, and the name of its way.
+            all_memory: nothing else runs meanwhile.
+        """
         self.n_running += 1
-        self._pool.submit(self._run, batch)
+        self._pool.submit(self._run, self._make_batch(files, why), self._memory(all_memory))
+
+    def try_once(self, file: Path, image: str, way: str) -> bool:
+        """Measure one picture now, beside all that runs: whether that goes well."""
+        finished: list[Finished] = []
+        batch = self._make_batch([(file, image, way)], CONTROL)
+        self._run_batch(batch, finished.extend, self._memory(False))
+        shutil.rmtree(batch.folder, ignore_errors=True)
+        return bool(finished)
+
+    def _make_batch(self, files: Sequence[tuple[Path, str, str]], why: str) -> Batch:
+        self._n_started += 1
+        return make_batch(self._scratch / f"batch-{self._n_started}", files, why)
+
+    def _memory(self, all_of_it: bool) -> int:
+        resources = self._resources
+        return resources.memory_alone_bytes if all_of_it else resources.memory_bytes
 
     def close(self) -> None:
         """End all runs."""
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def _run(self, batch: Batch) -> None:  # in a thread
-        is_last = batch.why == ALONE_AGAIN  # nothing else runs meanwhile
-        resources = self._resources
-        memory_bytes = resources.memory_alone_bytes if is_last else resources.memory_bytes
+    def _run(self, batch: Batch, memory_bytes: int) -> None:  # in a thread
+        def tell(finished: list[Finished]) -> None:
+            self.finished.append((batch, finished))
+
         try:
-            outcome = run_batch(
-                batch,
-                self._engine,
-                lambda finished: self.finished.append((batch, finished)),
-                self._stop,
-                image_timeout_s=self._plan.image_timeout_s,
-                memory_bytes=memory_bytes,
-                annotated=self._plan.annotated,
-                extras=self._extras,
-                on_end=lambda ended: self._log(batch, ended, memory_bytes),
-            )
+            outcome = self._run_batch(batch, tell, memory_bytes)
         except Stopped:
             return
         except BaseException as error:  # told where it can be raised
@@ -99,23 +113,40 @@ class Runners:
             event = partial(self._listener.on_ended, batch, outcome)
         self._tell(partial(self._finish, event))
 
+    def _run_batch(
+        self, batch: Batch, tell: Callable[[list[Finished]], None], memory_bytes: int
+    ) -> Outcome:
+        return run_batch(
+            batch,
+            self._engine,
+            tell,
+            self._stop,
+            image_timeout_s=self._plan.image_timeout_s,
+            memory_bytes=memory_bytes,
+            annotated=self._plan.annotated,
+            extras=self._extras,
+            on_end=lambda ended: self._log(batch, ended, memory_bytes),
+        )
+
     def _finish(self, event: Callable[[], None]) -> None:
         self.n_running -= 1
         event()
 
     def _log(self, batch: Batch, ended: Ended, memory_bytes: int) -> None:  # in a thread
         run = ended.run
-        talk.debug("exit code %d: %s", run.exit_code, run.command)
+        went_well = run is not None and run.exit_code == 0
+        talk.debug("exit code %s: %s", run.exit_code if run else "none", ended.command)
         if self._calls is not None:
             call = describe_call(
                 run,
+                command=ended.command,
                 started_at=ended.started_at,
                 seconds=ended.seconds,
                 engine=self._engine.name,
                 images=batch.images,
-                n_measured=ended.n_started if run.exit_code == 0 else max(0, ended.n_started - 1),
+                n_measured=ended.n_started if went_well else max(0, ended.n_started - 1),
                 why=batch.why,
                 memory_bytes=memory_bytes,
-                stalled=run.exit_code == STALLED,
+                stalled=run is not None and run.exit_code == STALLED,
             )
             self._calls.add(call)

@@ -27,9 +27,6 @@ from aufer.provenance import now
 START_S = 60.0
 """So long may it take, beyond the time for a picture, until the first one is started."""
 
-SLOWEST_LINE = 1_000_000
-"""Bytes a second to an engine on another machine: pictures are copied there first."""
-
 
 class Stopped(Exception):
     """The run was ended because the whole job is."""
@@ -47,12 +44,14 @@ class Batch:
         folder: holds ``input`` and ``output``.
         files: names in ``input``, in the order in which OpenFace takes them.
         images: the images' own names, for messages and the log.
+        ways: the names of the ways in which they are measured.
         why: see `aufer.openface.call_log`.
     """
 
     folder: Path
     files: Sequence[str]
     images: Sequence[str]
+    ways: Sequence[str]
     why: str = BATCH
 
     @property
@@ -80,11 +79,13 @@ class Ended:
     """A run that has ended, before anything is made of it.
 
     Attributes:
+        run: None if it was ended because the whole job is.
         started_at: UTC, ISO 8601.
         n_started: so many pictures were started; the last one may not be finished.
     """
 
-    run: EngineRun
+    run: EngineRun | None
+    command: str
     started_at: str
     seconds: float
     n_started: int
@@ -99,6 +100,7 @@ class Outcome:
     """
 
     run: EngineRun
+    seconds: float
     suspects: tuple[str, ...] = ()
     untouched: tuple[str, ...] = ()
 
@@ -138,15 +140,20 @@ def run_batch(
             batch.output,
             annotated=annotated,
             memory_bytes=memory_bytes,
+            on_start=watch.start,
             on_poll=watch.look,
         )
+    except Stopped:
+        seconds = time.monotonic() - clock
+        on_end(Ended(None, watch.command, started_at, seconds, watch.count_started()))
+        raise
     except _Stalled:
         said = f"OpenFace did not get over it in {image_timeout_s:g} s"
         reached = "Starting tracking" if watch.count_started() else ""
-        run = EngineRun(STALLED, reached, said, command="")
+        run = EngineRun(STALLED, reached, said, command=watch.command)
     seconds = time.monotonic() - clock
     n_started = watch.count_started()
-    on_end(Ended(run, started_at, seconds, n_started))
+    on_end(Ended(run, run.command, started_at, seconds, n_started))
     check_environment(run, batch.images[0])
     check_space(batch.output, batch.files[:n_started], run)
     if run.exit_code == 0:
@@ -158,12 +165,12 @@ def run_batch(
                 hint="is that program FaceLandmarkImg? See: aufer doctor",
             )
         # it passed over the next one without a word
-        return Outcome(run, suspects=left[:1], untouched=left[1:])
+        return Outcome(run, seconds, suspects=left[:1], untouched=left[1:])
     suspects = find_suspects(run, batch.files, n_started, batch.output)
     first = batch.files.index(suspects[0])
     watch.read_until(first)
     untouched = tuple(file for file in batch.files[first:] if file not in suspects)
-    return Outcome(run, suspects, untouched)
+    return Outcome(run, seconds, suspects, untouched)
 
 
 class _Watch:
@@ -179,11 +186,14 @@ class _Watch:
     ) -> None:
         self._batch, self._tell, self._stop, self._extras = batch, tell, stop, extras
         self._timeout_s = image_timeout_s
-        n_bytes = sum((batch.input / file).stat().st_size for file in batch.files)
-        self._start_s = START_S + n_bytes / SLOWEST_LINE
         self._n_started = self._n_read = 0
-        self._moved_at = time.monotonic()
+        self._moved_at = 0.0  # until the program is started: pictures may be copied far before
+        self.command = ""
         self._ended_at: float | None = None  # the last picture, by the clock of its files
+
+    def start(self, command: str) -> None:
+        """The program is started now."""
+        self.command, self._moved_at = command, time.monotonic()
 
     def look(self) -> None:
         """See what was started and read what was finished since the last look."""
@@ -195,8 +205,8 @@ class _Watch:
             if self._ended_at is None:
                 self._ended_at = time.time()
         self.read_until(self._n_started - 1)  # the last one is being measured
-        allowed = self._timeout_s + (0 if self._n_started else self._start_s)
-        if time.monotonic() - self._moved_at > allowed:
+        allowed = self._timeout_s + (0 if self._n_started else START_S)
+        if self._moved_at and time.monotonic() - self._moved_at > allowed:
             raise _Stalled
 
     def count_started(self) -> int:
@@ -242,17 +252,18 @@ class _Watch:
         return found
 
 
-def make_batch(folder: Path, files: Sequence[tuple[Path, str]], why: str = BATCH) -> Batch:
+def make_batch(folder: Path, files: Sequence[tuple[Path, str, str]], why: str = BATCH) -> Batch:
     """Move pictures into a new folder of their own.
 
     Args:
-        files: where each lies, and its image's own name.
+        files: where each lies, its image's own name, and the name of its way.
     """
     order = sorted(files, key=lambda entry: entry[0].name)
-    batch = Batch(folder, [path.name for path, _ in order], [image for _, image in order], why)
+    names, images, ways = zip(*((path.name, *facts) for path, *facts in order), strict=True)
+    batch = Batch(folder, names, images, ways, why)
     batch.input.mkdir(parents=True)
     batch.output.mkdir()
-    for path, _ in order:
+    for path, _, _ in order:
         os.rename(path, batch.input / path.name)
     return batch
 

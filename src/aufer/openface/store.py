@@ -85,7 +85,7 @@ class Look:
     Attributes:
         way: the name of the way.
         crashed: OpenFace died of this picture, twice alone. reason: how.
-        limits: those in force when it crashed.
+        exit_code: how the last run ended. limits: those in force then.
         confidence: policy (``--faces``) -> confidence (0-1) of the face it takes; empty: no face.
         seconds: how long it took.
         has_annotated: OpenFace was asked for its annotated picture too.
@@ -94,6 +94,7 @@ class Look:
     way: str
     crashed: bool = False
     reason: str = ""
+    exit_code: int = 0
     limits: Limits | None = None
     n_faces: int = 0
     confidence: Mapping[str, float] = field(default_factory=dict)
@@ -193,8 +194,8 @@ class Store:
 
     @told
     def count_measured(self, extractor: str) -> int:
-        """How many pictures have a look by this extractor, crashed ones included."""
-        query = "SELECT count(DISTINCT sha256) FROM look WHERE extractor = ?"
+        """How many pictures this extractor has measured."""
+        query = "SELECT count(DISTINCT sha256) FROM look WHERE extractor = ? AND NOT crashed"
         row = self._file.run(query, (self._find_extractor(extractor),)).fetchone()
         return int(row[0])
 
@@ -301,26 +302,35 @@ def _keys(sha256s: Sequence[str]) -> list[bytes]:
 
 
 def _to_facts(look: Look) -> str:
-    """The JSON of reason, limits and confidence."""
-    if not (look.reason or look.limits or look.confidence):
+    """The JSON of reason, exit code, limits and confidence."""
+    if not (look.reason or look.exit_code or look.limits or look.confidence):
         return ""
     limits = look.limits and [look.limits.image_timeout_s, look.limits.memory_bytes]
-    return json.dumps([look.reason, limits, dict(look.confidence)], separators=(",", ":"))
+    facts = [look.reason, look.exit_code, limits, dict(look.confidence)]
+    return json.dumps(facts, separators=(",", ":"))
 
 
 @lru_cache(maxsize=10_000)  # confidences have three decimals: most looks share theirs with others
-def _from_facts(facts: str) -> tuple[str, Limits | None, dict[str, float]]:
-    reason, limits, confidence = json.loads(facts) if facts else ("", None, {})
-    return reason, limits and Limits(*limits), dict(confidence)
+def _from_facts(facts: str) -> tuple[str, int, Limits | None, dict[str, float]]:
+    reason, code, limits, confidence = json.loads(facts) if facts else ("", 0, None, {})
+    return reason, int(code), limits and Limits(*limits), dict(confidence)
 
 
 def _to_look(
     way: str, crashed: int, n_faces: int, seconds: float, has_annotated: int, facts: str
 ) -> Look:
     try:
-        reason, limits, confidence = _from_facts(facts)
+        reason, exit_code, limits, confidence = _from_facts(facts)
     except (ValueError, TypeError) as error:
         raise sqlite3.DatabaseError(f"a record is malformed: {error}") from error
     return Look(
-        way, bool(crashed), reason, limits, n_faces, {**confidence}, seconds, bool(has_annotated)
+        way=way,
+        crashed=bool(crashed),
+        reason=reason,
+        exit_code=exit_code,
+        limits=limits,
+        n_faces=n_faces,
+        confidence={**confidence},
+        seconds=seconds,
+        has_annotated=bool(has_annotated),
     )

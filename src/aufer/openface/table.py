@@ -28,7 +28,14 @@ from aufer.openface.output import LANDMARK_COLUMNS, choose_faces, read_face_csvs
 from aufer.openface.plan import Plan
 from aufer.openface.store import Look, Store
 from aufer.openface.subject import Inputs
-from aufer.openface.ways import SMALLEST_FACE, SMALLEST_SIDE, Placement, Way
+from aufer.openface.ways import (
+    ENLARGE_OFF,
+    SMALLEST_FACE,
+    SMALLEST_SIDE,
+    Placement,
+    Way,
+    to_original,
+)
 
 CHUNK = 2000
 """So many images are worked off at once."""
@@ -43,7 +50,7 @@ def build_frame(
     """The table's rows, one per image, in the order given."""
     first: dict[str, str] = {}
     for position in sorted(range(len(images)), key=lambda i: images[i].name):
-        if inputs.sha256s[position]:
+        if inputs.sha256s[position] and position not in inputs.failures:
             first.setdefault(inputs.sha256s[position], images[position].name)
     parts = [
         _build_part(images, positions, inputs, first, store, key, plan)
@@ -84,13 +91,21 @@ def _build_part(
     frame["status"] = status
     frame["reason"] = [verdict[1] for verdict in verdicts]
     frame["n_faces"] = pd.array([verdict[2] for verdict in verdicts], dtype="Int64")
-    pictures = [known.pictures.get(sha256) for sha256 in sha256s]
+    is_known = [position not in inputs.failures for position in positions]
+    pictures = [
+        known.pictures.get(sha256) if each else None
+        for sha256, each in zip(sha256s, is_known, strict=True)
+    ]
     frame["phash"] = ["" if picture is None else picture.phash for picture in pictures]
     for name in ("width", "height"):
         sizes = [None if picture is None else getattr(picture, name) for picture in pictures]
         frame[name] = pd.array(sizes, dtype="Int64")
-    frame["way"] = [known.taken[s].way if s in known.taken else "" for s in sha256s]
-    frame["scale"] = [known.place(s).scale if s in known.taken else np.nan for s in sha256s]
+    taken = [
+        sha256 if each and sha256 in known.taken else ""
+        for sha256, each in zip(sha256s, is_known, strict=True)
+    ]
+    frame["way"] = [known.taken[sha256].way if sha256 else "" for sha256 in taken]
+    frame["scale"] = [known.place(sha256).scale if sha256 else np.nan for sha256 in taken]
     frame[list(_VALUES)] = numbers
     return complete(frame)
 
@@ -118,19 +133,20 @@ class _Known:
         return Way.parse(self.taken[sha256].way).place(picture.width, picture.height)
 
     def _read(self, csvs: Mapping[tuple[str, str], bytes]) -> np.ndarray:
-        """`_VALUES` of the face taken in each picture, float64 [n, 46], boxes in its own pixels."""
+        """`_VALUES` of the face taken in each picture, float64 [n, 47], boxes in its own pixels."""
         if not csvs:
             return np.empty((0, len(_VALUES)))
         chosen = choose_faces(read_face_csvs(list(csvs.values())), self._plan.faces)
         chosen = chosen.reindex(range(len(csvs)))
         places = [self.place(sha256) for sha256, _ in csvs]
-        to_original(chosen, places, x=["face_x"], y=["face_y"])
+        _turn_back(chosen, places, x=["face_x"], y=["face_y"])
         chosen["face_width"] = (chosen["face_width"] / [p.scale_x for p in places]).round(2)
         chosen["face_height"] = (chosen["face_height"] / [p.scale_y for p in places]).round(2)
+        chosen["pose_Tz"] = (chosen["pose_Tz"] / [p.depth_factor for p in places]).round(1)
         return chosen[list(_VALUES)].to_numpy(dtype=np.float64)
 
     def values(self, sha256s: Sequence[str]) -> np.ndarray:
-        """`_VALUES` of each picture, float64 [n, 46]; NaN without a face."""
+        """`_VALUES` of each picture, float64 [n, 47]; NaN without a face."""
         found = np.full((len(sha256s), len(_VALUES)), np.nan)
         rows = np.array([self._row_of.get(sha256, -1) for sha256 in sha256s], dtype=np.int64)
         found[rows >= 0] = self._values[rows[rows >= 0]]
@@ -144,7 +160,9 @@ class _Known:
         size = f"{picture.width}x{picture.height}"
         ways = self._plan.ways(picture)
         if not ways:
-            return TOO_SMALL, f"{size}: OpenFace needs at least {SMALLEST_SIDE} pixels a side", None
+            too = "too narrow to be enlarged, and " if self._plan.enlarge != ENLARGE_OFF else ""
+            said = f"{size}: {too}OpenFace needs at least {SMALLEST_SIDE} pixels a side"
+            return TOO_SMALL, said, None
         look = self.taken.get(sha256)
         if look is None:
             return UNREADABLE, _GONE, None
@@ -168,7 +186,7 @@ def _say_further(look: Look) -> str:
     return f"a further look ({look.way}) failed: {look.reason}"
 
 
-def to_original(
+def _turn_back(
     frame: pd.DataFrame, places: Sequence[Placement], x: Sequence[str], y: Sequence[str]
 ) -> None:
     """Turn coordinates in the pictures handed over into the originals', in place, to 0.01 pixel."""
@@ -176,7 +194,7 @@ def to_original(
         scale = np.array([getattr(place, f"scale_{axis}") for place in places])[:, None]
         border = np.array([place.border for place in places])[:, None]
         values = frame[list(names)].to_numpy(dtype=np.float64)
-        frame[list(names)] = ((values - border + 0.5) / scale - 0.5).round(2)
+        frame[list(names)] = to_original(values, border, scale).round(2)
 
 
 def read_landmarks(frame: pd.DataFrame, store: Store, key: str) -> pd.DataFrame:
@@ -202,7 +220,7 @@ def read_landmarks(frame: pd.DataFrame, store: Store, key: str) -> pd.DataFrame:
             Way.parse(way).place(int(width), int(height))
             for way, width, height in zip(part["way"], part["width"], part["height"], strict=True)
         ]
-        to_original(points, places, x=LANDMARK_COLUMNS[:68], y=LANDMARK_COLUMNS[68:])
+        _turn_back(points, places, x=LANDMARK_COLUMNS[:68], y=LANDMARK_COLUMNS[68:])
         parts.append(pd.concat([part["image"], points], axis=1))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from typing import TypeVar
 
 from aufer.openface.polling import pauses
 
 T = TypeVar("T")
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """No Ctrl-C in here: for a short clean-up that one has begun."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def in_thread(work: Callable[[], T], *, forgettable: bool = False) -> Future[T]:

@@ -26,17 +26,23 @@ class Verdict:
 def judge_files(files: Sequence[LookFiles]) -> list[Verdict]:
     """Read the CSVs of several pictures; a picture without a CSV has no face."""
     with_csv = [position for position, each in enumerate(files) if each.csv is not None]
-    verdicts = [Verdict()] * len(files)
+    verdicts = [Verdict(_lost(each)) for each in files]
     if not with_csv:
         return verdicts
     read = read_face_csvs([files[position].csv or b"" for position in with_csv])
     for number, problem in read.problems.items():
         verdicts[with_csv[number]] = Verdict(problem)
-    chosen = {policy: choose_faces(read, policy) for policy in ("largest", "best")}
-    largest, best = chosen["largest"], chosen["best"]["confidence"]
+    largest = choose_faces(read, "largest")
+    is_alone = bool((largest["n_faces"] == 1).all())
+    best = (largest if is_alone else choose_faces(read, "best"))["confidence"]
     for number, n_faces, confidence in zip(
         largest.index, largest["n_faces"], largest["confidence"], strict=True
     ):
         of_faces = {"largest": float(confidence), "best": float(best[number])}
         verdicts[with_csv[number]] = Verdict("", int(n_faces), of_faces)
     return verdicts
+
+
+def _lost(files: LookFiles) -> str:
+    """OpenFace's details name the CSV that it wrote: one that isn't there is no "no face"."""
+    return "is missing, although OpenFace wrote it" if b"Output csv" in files.details else ""

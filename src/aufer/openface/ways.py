@@ -71,16 +71,23 @@ class Placement:
         """Whether the picture handed over has just the original's pixels."""
         return not self.border and self.scale_x == self.scale_y == 1
 
-    def to_original_x(self, values: np.ndarray) -> np.ndarray:
-        """Coordinates in the picture handed over as the original's; pixels, centres whole numbers.
+    @property
+    def depth_factor(self) -> float:
+        """By how much a border makes OpenFace overrate the distance of a face.
 
-        Lengths (the width of a box) are only divided by the scale.
+        It takes the focal length for 500/640 of the picture's width and 500/480 of its height
+        (their mean), border included.
         """
-        return (values - self.border + 0.5) / self.scale_x - 0.5
+        border = 2 * self.border * (1 / 640 + 1 / 480)
+        return 1 + border / (self.width / 640 + self.height / 480)
 
-    def to_original_y(self, values: np.ndarray) -> np.ndarray:
-        """Like `to_original_x`, downwards."""
-        return (values - self.border + 0.5) / self.scale_y - 0.5
+
+def to_original(values: np.ndarray, border: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Coordinates in pictures handed over as the originals'; pixels, centres whole numbers.
+
+    Lengths (the width of a box) are only divided by the scale.
+    """
+    return (values - border + 0.5) / scale - 0.5
 
 
 @dataclass(frozen=True)
@@ -155,9 +162,10 @@ class Enlarge:
                 hint="--enlarge auto is what was measured to be best",
             )
         if not SMALLEST_SIDE <= int(word) <= _LARGEST_TARGET:
+            few = f"OpenFace needs at least {SMALLEST_SIDE}"
+            why = few if int(word) < SMALLEST_SIDE else f"{_LARGEST_TARGET} is plenty"
             raise UsageError(
-                f"--enlarge {word}: OpenFace needs {SMALLEST_SIDE} pixels a side, and more than "
-                f"{_LARGEST_TARGET} is of no use.",
+                f"--enlarge {word} pixels: {why}.",
                 hint="192 is what was measured to be best: --enlarge auto",
             )
         return cls(int(word), int(word))
