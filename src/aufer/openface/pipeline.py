@@ -340,13 +340,7 @@ class Pipeline:
                 self.on_gone(subject, "it was changed while it was measured; run extract again")
                 continue
             self._blame.measured()
-            look = Look(
-                subject.way.name,
-                n_faces=verdict.n_faces,
-                confidence=verdict.confidence,
-                seconds=finished.seconds,
-                has_annotated=self._plan.annotated,
-            )
+            look = verdict.to_look(subject.way, finished.seconds, annotated=self._plan.annotated)
             self._advance(subject, look, finished)
 
     def _advance(self, subject: Subject, look: Look, finished: Finished | None) -> None:

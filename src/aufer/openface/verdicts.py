@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aufer.openface.output import choose_faces, read_face_csvs
-from aufer.openface.store import LookFiles
+from aufer.openface.store import Look, LookFiles
+from aufer.openface.ways import Way
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,16 @@ class Verdict:
     problem: str = ""
     n_faces: int = 0
     confidence: Mapping[str, float] = field(default_factory=dict)
+
+    def to_look(self, way: Way, seconds: float, *, annotated: bool) -> Look:
+        """It as the store keeps it."""
+        return Look(
+            way.name,
+            n_faces=self.n_faces,
+            confidence=self.confidence,
+            seconds=seconds,
+            has_annotated=annotated,
+        )
 
 
 def judge_files(files: Sequence[LookFiles]) -> list[Verdict]:
