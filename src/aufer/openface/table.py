@@ -48,10 +48,11 @@ def build_frame(
     images: Sequence[Image], inputs: Inputs, store: Store, key: str, plan: Plan
 ) -> pd.DataFrame:
     """The table's rows, one per image, in the order given."""
-    first: dict[str, str] = {}
+    # the first of equal images by name; one that failed meanwhile stands for others that did
+    first: dict[tuple[str, bool], str] = {}
     for position in sorted(range(len(images)), key=lambda i: images[i].name):
-        if inputs.sha256s[position] and position not in inputs.failures:
-            first.setdefault(inputs.sha256s[position], images[position].name)
+        which = (inputs.sha256s[position], position in inputs.failures)
+        first.setdefault(which, images[position].name)
     parts = [
         _build_part(images, positions, inputs, first, store, key, plan)
         for positions in _chunks(len(images))
@@ -68,7 +69,7 @@ def _build_part(
     images: Sequence[Image],
     positions: range,
     inputs: Inputs,
-    first: dict[str, str],
+    first: dict[tuple[str, bool], str],
     store: Store,
     key: str,
     plan: Plan,
@@ -85,8 +86,9 @@ def _build_part(
     frame = empty_frame([images[position] for position in positions])
     frame["sha256"] = sha256s
     frame["duplicate_of"] = [
-        "" if first.get(sha256, name) == name else first[sha256]
-        for sha256, name in zip(sha256s, frame["image"], strict=True)
+        "" if not sha256 or original == name else original
+        for position, sha256, name in zip(positions, sha256s, frame["image"], strict=True)
+        for original in [first[sha256, position in inputs.failures]]
     ]
     frame["status"] = status
     frame["reason"] = [verdict[1] for verdict in verdicts]
