@@ -220,7 +220,13 @@ class _Watch:
 
     def read_until(self, n: int) -> None:
         """Read the files of the first ``n`` pictures, as far as that wasn't done, and tell."""
-        finished = [self._read(file) for file in self._batch.files[self._n_read : max(n, 0)]]
+        try:
+            finished = [self._read(file) for file in self._batch.files[self._n_read : max(n, 0)]]
+        except FileNotFoundError as error:
+            raise EnvironmentFailure(
+                f"OpenFace's files were removed while it was running ({error.filename}).",
+                hint="does another program clean up there? Run the command again: it goes on",
+            ) from error
         if finished:
             self._n_read += len(finished)
             self._tell(finished)
