@@ -16,6 +16,10 @@ FOLDER = Path(__file__).parent
 BENCHMARKS: dict[str, bool] = {
     "startup.py": False,
     "merge_csvs.py": False,
+    "staging_speed.py": False,
+    "extract_overhead.py": False,
+    "extract_jobs.py": False,
+    "second_run.py": False,
     "predict_cost.py": True,
     "train_cost.py": True,
     "reference_recipe.py": True,

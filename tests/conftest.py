@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,17 @@ def trained(sample_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def bundle(trained: Path, tmp_path: Path) -> Path:
     """A copy of the trained bundle that a test may change: ``models/small`` in its folder."""
     return Path(shutil.copytree(trained, tmp_path / "models" / "small"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 600 KB."""
+    small = tmp_path / "small"
+    small.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(small)]
+    mounted = os.name == "posix" and (
+        subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
+    require("mount", None if mounted else "a small file system can't be mounted here")
+    yield small
+    subprocess.run(["umount", str(small)], check=True)

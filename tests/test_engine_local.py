@@ -164,6 +164,21 @@ def _children_of(process: subprocess.Popen) -> list:
         return []
 
 
+def _kill_when_asleep(process: subprocess.Popen) -> list:
+    """Kill a process (-9) as soon as the stand-in below it sleeps; its children until then."""
+    children: list = []
+    try:
+        for _ in range(600):
+            children = _children_of(process)
+            if _is_asleep(children):
+                break
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    return children
+
+
 def _is_asleep(children: list) -> bool:
     """Whether the stand-in has come to its `sleep`; its other helpers come and go."""
     import psutil
@@ -219,16 +234,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
     slow = save_face(images / "happy/a.jpg", sleep=60)
     command = [sys.executable, "-m", "aufer", "extract", "--engine", "local", "--openface"]
     process = subprocess.Popen([*command, str(STAND_IN)], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    children: list[psutil.Process] = []
-    try:
-        for _ in range(600):
-            children = _children_of(process)
-            if _is_asleep(children):
-                break
-            time.sleep(0.05)
-    finally:
-        process.kill()
-        process.wait()
+    children = _kill_when_asleep(process)
     assert psutil.wait_procs(children, timeout=10)[1] == []  # the program did not outlive it
     left = [path.name for path in (tmp_path / "data").glob(".aufer-*")]
     assert left
@@ -356,16 +362,7 @@ folders = [Path(name) for name in {list(map(str, folders))!r}]
 threading.Thread(target=engine.run, args=folders).start()
 """
     process = subprocess.Popen([sys.executable, "-c", code])
-    children: list[psutil.Process] = []
-    try:
-        for _ in range(600):
-            children = _children_of(process)
-            if _is_asleep(children):
-                break
-            time.sleep(0.05)
-    finally:
-        process.kill()
-        process.wait()
+    children = _kill_when_asleep(process)
     assert len(children) >= 3  # the program, its sleep, and who watches
     assert psutil.wait_procs(children, timeout=10)[1] == []
 

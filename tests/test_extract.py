@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,7 +21,6 @@ from aufer.openface.engines import make_engine
 from aufer.openface.measure import measure
 from aufer.openface.scratch import scratch_folder
 from aufer.openface.store import open_store
-from tests.require import require
 from tests.running import Ran, RunAufer, run_aufer
 from tests.stand_in.pictures import save_broken, save_face
 
@@ -366,20 +364,6 @@ def test_files_that_are_no_pictures_are_told_of(images: Path, run) -> None:
     ran = run().check()
     assert "files passed over, as their endings are no picture's: 2" in ran.err
     assert ".heic (1)" in ran.err
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 600 KB."""
-    small = tmp_path / "small"
-    small.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(small)]
-    mounted = os.name == "posix" and (
-        subprocess.run(command, capture_output=True, check=False).returncode == 0
-    )
-    require("mount", None if mounted else "a small file system can't be mounted here")
-    yield small
-    subprocess.run(["umount", str(small)], check=True)
 
 
 def _leave_pages(folder: Path, n_pages: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import subprocess
@@ -10,7 +9,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -19,7 +17,6 @@ import pytest
 from aufer.errors import AuferError, EnvironmentFailure
 from aufer.openface.store import open_store
 from tests.recording import EXTRACTOR, check_recorded, csv, record, sha, start_recording
-from tests.require import require
 
 
 @pytest.fixture
@@ -201,20 +198,6 @@ def test_a_folder_in_its_place(path: Path) -> None:
     path.parent.write_text("a file")
     with pytest.raises(AuferError, match="can't be made"):
         open_store(path)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 600 KB."""
-    small = tmp_path / "small"
-    small.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(small)]
-    mounted = os.name == "posix" and (
-        subprocess.run(command, capture_output=True, check=False).returncode == 0
-    )
-    require("mount", None if mounted else "a small file system can't be mounted here")
-    yield small
-    subprocess.run(["umount", str(small)], check=True)
 
 
 def test_a_place_that_cant_be_written_to(small_disk: Path) -> None:

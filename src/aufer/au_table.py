@@ -61,14 +61,7 @@ BOX_COLUMNS = ("face_x", "face_y", "face_width", "face_height")
 POSE_COLUMNS = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
 COUNT_COLUMNS = ("n_faces", "face", "width", "height")
 COLUMNS: tuple[str, ...] = (
-    "image",
-    "sha256",
-    "duplicate_of",
-    "phash",
-    "emotion",
-    "group",
-    "status",
-    "reason",
+    *TEXT_COLUMNS[:-1],  # the last one, the way, stands with the scale
     "n_faces",
     "face",
     "confidence",

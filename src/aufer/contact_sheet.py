@@ -27,6 +27,7 @@ from aufer.au_table import (
     UNREADABLE,
 )
 from aufer.extraction_summary import NOT_USABLE
+from aufer.pages import page_environment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +83,6 @@ def render_contact_sheet(
         pictures: the images folder, or a function that finds a picture by its name.
         images_folder: as the page names it. all_of_them: the file that lists every failed image.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     find: FindPicture = pictures.joinpath if isinstance(pictures, Path) else pictures
     shown = failed.iloc[choose(failed["status"].to_list(), N_PICTURES)]
     with (
@@ -98,30 +97,27 @@ def render_contact_sheet(
     for record, thumbnail in zip(records, thumbnails, strict=True):
         cards[record["status"]].append(_card(record, thumbnail))
     counts = failed["status"].value_counts()
-    environment = Environment(
-        loader=PackageLoader("aufer", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("contact-sheet.html").render(
-        sections=[
-            {
-                "status": status,
-                "title": _TITLES[status][0],
-                "text": _TITLES[status][1],
-                "n": int(counts[status]),
-                "cards": cards[status],
-            }
-            for status in NOT_USABLE
-            if status in counts
-        ],
-        n_failed=len(failed),
-        n_shown=len(shown),
-        images_folder=images_folder,
-        all_of_them=all_of_them,
-        side=THUMBNAIL_SIDE,
+    return (
+        page_environment()
+        .get_template("contact-sheet.html")
+        .render(
+            sections=[
+                {
+                    "status": status,
+                    "title": _TITLES[status][0],
+                    "text": _TITLES[status][1],
+                    "n": int(counts[status]),
+                    "cards": cards[status],
+                }
+                for status in NOT_USABLE
+                if status in counts
+            ],
+            n_failed=len(failed),
+            n_shown=len(shown),
+            images_folder=images_folder,
+            all_of_them=all_of_them,
+            side=THUMBNAIL_SIDE,
+        )
     )
 
 

@@ -19,6 +19,7 @@ from aufer.files import (
 )
 from aufer.metrics import percent, with_interval
 from aufer.model import Model
+from aufer.pages import page_environment
 
 SCHEMA = "aufer/report/1"
 HTML_NAME = "report.html"
@@ -95,8 +96,6 @@ def shown_figures(facts: dict[str, Any]) -> dict[str, Any]:
 
 def render(facts: dict[str, Any], predictions: pd.DataFrame, intensities: np.ndarray) -> str:
     """The page as HTML; every picture is inside."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     from aufer.plots import as_data_uri, as_svg, draw_au_profile, draw_confusion, draw_recall
 
     names = facts["emotions"]
@@ -109,13 +108,7 @@ def render(facts: dict[str, Any], predictions: pd.DataFrame, intensities: np.nda
             intensities[answered], predictions["emotion"].to_numpy()[answered], names
         ),
     }
-    environment = Environment(
-        loader=PackageLoader("aufer", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters["percent"] = percent
     environment.filters["interval"] = with_interval
     environment.filters["number"] = lambda v: "–" if v is None else f"{v:.3f}"
