@@ -21,7 +21,7 @@ from pathlib import Path
 from extraction import STAND_IN, bare, burn, extract, flat_links, make_photos
 from measuring import run, verdict
 
-from aufer.openface.call_log import read_calls
+from aufer.openface.measuring.call_log import read_calls
 
 BURN_MS = 20
 TARGET = 8.0

@@ -10,9 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from aufer.openface import call_log
-from aufer.openface.call_log import ALONE, Call, CallLog, describe_call, older_log, read_calls
 from aufer.openface.engine import EngineRun
+from aufer.openface.measuring import call_log
+from aufer.openface.measuring.call_log import (
+    ALONE,
+    Call,
+    CallLog,
+    describe_call,
+    older_log,
+    read_calls,
+)
 
 CALL = Call(
     started_at="2025-01-01T00:00:00+00:00",

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from aufer.openface.container import judge_memory
-from aufer.openface.container_options import NOBODY, as_command, unshared
-from aufer.openface.docker_client import Layers, digest_of
+from aufer.openface.docker.client import Layers, digest_of
+from aufer.openface.docker.container import judge_memory
+from aufer.openface.docker.options import NOBODY, as_command, unshared
 
 AN_IMAGE = SimpleNamespace(id="sha256:0", attrs={"Architecture": "amd64", "Os": "linux"})
 

@@ -20,9 +20,9 @@ import pytest
 
 from aufer.errors import EnvironmentFailure
 from aufer.images import Image
-from aufer.openface import container as containers
-from aufer.openface.container_options import HOST_LABEL, PID_LABEL, ROLE, ROLE_LABEL
-from aufer.openface.docker_client import ask, clear_failures, connect
+from aufer.openface.docker import container as containers
+from aufer.openface.docker.client import ask, clear_failures, connect
+from aufer.openface.docker.options import HOST_LABEL, PID_LABEL, ROLE, ROLE_LABEL
 from aufer.openface.engine import Capacity, this_host
 from aufer.openface.engines import make_engine
 from aufer.openface.measure import measure

@@ -22,14 +22,14 @@ import pytest
 
 from aufer.errors import AuferError, EnvironmentFailure
 from aufer.images import Image
-from aufer.openface import copying
-from aufer.openface.container_options import NOBODY, ROLE_LABEL
-from aufer.openface.copying import CopyOut, plain_name
-from aufer.openface.docker_client import connect
-from aufer.openface.docker_host import DockerHost, find_docker_host
+from aufer.openface.docker import copying
+from aufer.openface.docker.client import connect
+from aufer.openface.docker.copying import CopyOut, plain_name
+from aufer.openface.docker.host import DockerHost, find_docker_host
+from aufer.openface.docker.options import NOBODY, ROLE_LABEL
+from aufer.openface.docker.ssh_bridge import ssh_command
 from aufer.openface.engines import make_engine
 from aufer.openface.measure import measure
-from aufer.openface.ssh_bridge import ssh_command
 from tests import docker_engine
 from tests.engine_line import ENGINE_SOCKET, Line, own_address
 from tests.require import require

@@ -20,7 +20,7 @@ from aufer.images import Image, find_images
 from aufer.openface.engine import landmark_model, split_arguments
 from aufer.openface.engines import ENGINES, make_engine
 from aufer.openface.measure import measure
-from aufer.openface.plan import Plan
+from aufer.openface.measuring.plan import Plan
 from aufer.openface.staging import Checked
 from aufer.openface.store import stamp_of
 from aufer.openface.ways import ENLARGE_OFF
@@ -178,7 +178,7 @@ def test_a_picture_that_only_openface_cant_open(
 
 def _let_everything_through(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if Pillow had found every file in order."""
-    from aufer.openface import stagers
+    from aufer.openface.measuring import stagers
 
     def check(path: Path) -> Checked:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -22,11 +22,11 @@ from aufer.action_units import INTENSITY_COLUMNS
 from aufer.au_table import AuTable, read_au_table
 from aufer.errors import AuferError, EnvironmentFailure, UsageError
 from aufer.extract import extract
-from aufer.openface.call_log import read_calls
 from aufer.openface.engines import make_engine
 from aufer.openface.measure import key_of, store_of
-from aufer.openface.pipeline import path_key
-from aufer.openface.plan import Plan
+from aufer.openface.measuring.call_log import read_calls
+from aufer.openface.measuring.pipeline import path_key
+from aufer.openface.measuring.plan import Plan
 from aufer.openface.store import open_store
 from aufer.openface.ways import ENLARGE_OFF, Enlarge
 from aufer.progress import Progress, no_progress

@@ -29,7 +29,7 @@ from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.files import sha256_of
 from aufer.openface.faces import read_faces
-from aufer.openface.plan import Plan
+from aufer.openface.measuring.plan import Plan
 
 DUPLICATE = "duplicate"
 CONFLICT = "conflict"

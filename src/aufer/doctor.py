@@ -126,7 +126,7 @@ def _check_packages() -> Iterator[Check]:
 
 
 def _check_docker(image: str) -> Iterator[Check]:
-    from aufer.openface.docker_client import clear_failures, connect, digest_of, find_image
+    from aufer.openface.docker.client import clear_failures, connect, digest_of, find_image
 
     by = "extract --engine docker (the default)"
     name = f"docker image {image}"

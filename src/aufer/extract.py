@@ -25,7 +25,6 @@ from aufer.extraction_report import (
 from aufer.extraction_summary import ExtractionSummary, summarize
 from aufer.files import check_replaceable, check_table_name, write_with_sidecar
 from aufer.images import Image, check_path, find_images, is_image, printable, walk_files
-from aufer.openface.call_log import CallLog
 from aufer.openface.keeping import (
     add_files,
     check_openface_folder,
@@ -35,7 +34,8 @@ from aufer.openface.keeping import (
     remove_others,
 )
 from aufer.openface.measure import key_of, measure, store_of
-from aufer.openface.plan import Plan
+from aufer.openface.measuring.call_log import CallLog
+from aufer.openface.measuring.plan import Plan
 from aufer.openface.scratch import scratch_folder
 from aufer.openface.store import Store, open_store
 from aufer.openface.table import read_landmarks

@@ -27,7 +27,7 @@ from aufer.errors import EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from aufer.openface.engine import Engine
-    from aufer.openface.plan import Plan
+    from aufer.openface.measuring.plan import Plan
 
 
 @click.command(

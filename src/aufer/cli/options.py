@@ -238,7 +238,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         memory_limit: int | None,
         **kwargs: Any,
     ) -> Any:
-        from aufer.openface.plan import Plan
+        from aufer.openface.measuring.plan import Plan
         from aufer.openface.ways import Enlarge
 
         def open_engine() -> Engine:

@@ -1,7 +1,7 @@
 """What every engine does: run OpenFace's FaceLandmarkImg once over a folder of pictures.
 
 An engine knows where the program is and how to start and end it. What its files and exit codes mean
-is the same for all of them (openface/running.py, deaths.py), and so is the suite of tests
+is the same for all of them (openface/measuring/running.py, deaths.py), and so is the suite of tests
 (tests/test_engines.py). `engines.make_engine` makes one by name.
 """
 

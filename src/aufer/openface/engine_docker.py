@@ -11,25 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aufer.errors import EnvironmentFailure
-from aufer.openface.container import (
-    DOING,
-    judge_memory,
-    read_log,
-    remove,
-    remove_left_behind,
-    removed_by_others,
-    wait_for_end,
-)
-from aufer.openface.container_options import (
-    BINARY,
-    INPUT,
-    OUTPUT,
-    as_command,
-    build_options,
-    unshared,
-)
-from aufer.openface.copying import CopyOut, copy_in
-from aufer.openface.docker_client import (
+from aufer.openface.docker.client import (
     PLATFORM,
     EngineGone,
     clear_failures,
@@ -38,7 +20,26 @@ from aufer.openface.docker_client import (
     find_image,
     pull,
 )
-from aufer.openface.docker_host import find_docker_host
+from aufer.openface.docker.container import (
+    DOING,
+    judge_memory,
+    read_log,
+    remove,
+    remove_left_behind,
+    removed_by_others,
+    wait_for_end,
+)
+from aufer.openface.docker.copying import CopyOut, copy_in
+from aufer.openface.docker.host import find_docker_host
+from aufer.openface.docker.notice import show_licence_notice
+from aufer.openface.docker.options import (
+    BINARY,
+    INPUT,
+    OUTPUT,
+    as_command,
+    build_options,
+    unshared,
+)
 from aufer.openface.engine import (
     DEFAULT_IMAGE,
     Capacity,
@@ -46,7 +47,6 @@ from aufer.openface.engine import (
     describe,
     program_arguments,
 )
-from aufer.openface.notice import show_licence_notice
 from aufer.openface.threads import in_thread, result_of
 from aufer.progress import Progress
 from aufer.provenance import Extractor

@@ -25,8 +25,8 @@ from aufer.emotions import Emotions
 from aufer.errors import AuferError, DataError, UsageError
 from aufer.images import Image, find_images, is_image, walk_files
 from aufer.openface.imported import IMPORTED, read_openface_folder
+from aufer.openface.measuring.plan import Plan
 from aufer.openface.output import DETAILS_SUFFIX, choose_faces, read_face_csvs
-from aufer.openface.plan import Plan
 from aufer.progress import Progress, no_progress
 
 if TYPE_CHECKING:

@@ -12,16 +12,16 @@ from pathlib import Path
 from aufer.au_table import AuTable
 from aufer.errors import EnvironmentFailure
 from aufer.images import Image
-from aufer.openface.call_log import CallLog
 from aufer.openface.capacity import local_capacity
 from aufer.openface.engine import Engine
-from aufer.openface.jobs import choose_jobs, choose_memory, choose_staging_threads
+from aufer.openface.measuring.call_log import CallLog
+from aufer.openface.measuring.jobs import choose_jobs, choose_memory, choose_staging_threads
+from aufer.openface.measuring.pipeline import Pipeline
+from aufer.openface.measuring.plan import Plan
+from aufer.openface.measuring.subject import Resources
 from aufer.openface.output import extra_suffixes
-from aufer.openface.pipeline import Pipeline
-from aufer.openface.plan import Plan
 from aufer.openface.scratch import scratch_folder
 from aufer.openface.store import Store, open_store
-from aufer.openface.subject import Resources
 from aufer.openface.table import build_frame
 from aufer.progress import Progress, no_progress
 from aufer.provenance import Extractor

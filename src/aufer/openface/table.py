@@ -24,10 +24,10 @@ from aufer.au_table import (
     empty_frame,
 )
 from aufer.images import Image
+from aufer.openface.measuring.plan import Plan
+from aufer.openface.measuring.subject import Inputs
 from aufer.openface.output import LANDMARK_COLUMNS, choose_faces, read_face_csvs
-from aufer.openface.plan import Plan
 from aufer.openface.store import Look, Store
-from aufer.openface.subject import Inputs
 from aufer.openface.ways import (
     ENLARGE_OFF,
     SMALLEST_FACE,

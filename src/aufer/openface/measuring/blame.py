@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aufer.errors import AuferError, EnvironmentFailure
-from aufer.openface.call_log import ALONE_AGAIN
-from aufer.openface.deaths import SEE_COMMANDS, is_silent, no_hope
 from aufer.openface.engine import EngineRun
+from aufer.openface.measuring.call_log import ALONE_AGAIN
+from aufer.openface.measuring.deaths import SEE_COMMANDS, is_silent, no_hope
 
 HOPELESS = 20
 """So many pictures that die alone before a single one is measured are the engine's fault."""

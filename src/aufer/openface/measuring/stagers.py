@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from aufer.images import Image
+from aufer.openface.measuring.subject import Subject
 from aufer.openface.staging import Checked, SourceGone, check_picture, hand_over
-from aufer.openface.subject import Subject
 
 _AHEAD = 4
 """So many tasks wait for each thread: none is ever idle, and what is asked for last comes soon."""

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aufer.errors import EnvironmentFailure
-from aufer.openface.docker_host import DockerHost, find_docker_host
+from aufer.openface.docker.host import DockerHost, find_docker_host
+from aufer.openface.docker.ssh_bridge import SshBridge
 from aufer.openface.engine import SEE_DOCTOR
-from aufer.openface.ssh_bridge import SshBridge
 from aufer.progress import Progress
 
 if TYPE_CHECKING:

@@ -21,22 +21,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from aufer.images import Image
-from aufer.openface.batches import BatchSizes, ReadyQueue
-from aufer.openface.blame import Blame
-from aufer.openface.call_log import ALONE, ALONE_AGAIN, BATCH, CallLog
-from aufer.openface.deaths import KILLED, explain
 from aufer.openface.engine import Engine
 from aufer.openface.keeping import set_aside
-from aufer.openface.plan import Plan
-from aufer.openface.runners import Runners
-from aufer.openface.running import Batch, Finished, Outcome, drop_batch
-from aufer.openface.space import check_room
-from aufer.openface.stagers import Stagers
+from aufer.openface.measuring.batches import BatchSizes, ReadyQueue
+from aufer.openface.measuring.blame import Blame
+from aufer.openface.measuring.call_log import ALONE, ALONE_AGAIN, BATCH, CallLog
+from aufer.openface.measuring.deaths import KILLED, explain
+from aufer.openface.measuring.plan import Plan
+from aufer.openface.measuring.runners import Runners
+from aufer.openface.measuring.running import Batch, Finished, Outcome, drop_batch
+from aufer.openface.measuring.space import check_room
+from aufer.openface.measuring.stagers import Stagers
+from aufer.openface.measuring.subject import Inputs, Resources, Subject, path_key, stamp_at
+from aufer.openface.measuring.verdicts import judge_files
 from aufer.openface.staging import Checked, SourceGone, hand_over
 from aufer.openface.store import Limits, Look, Picture, Stamp, Store
-from aufer.openface.subject import Inputs, Resources, Subject, path_key, stamp_at
 from aufer.openface.threads import uninterrupted
-from aufer.openface.verdicts import judge_files
 from aufer.openface.ways import AS_IT_IS, Way
 from aufer.progress import Progress, Step
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aufer.au_table import DEFAULT_MIN_CONFIDENCE
 from aufer.errors import UsageError
-from aufer.openface.deaths import KILLED, STALLED
+from aufer.openface.measuring.deaths import KILLED, STALLED
 from aufer.openface.output import FACES_POLICIES
 from aufer.openface.store import Limits, Look, Picture
 from aufer.openface.ways import DEFAULT_LOOKS, ENLARGE_AUTO, Enlarge, Way, ways_for

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from aufer.errors import AuferError, EnvironmentFailure
-from aufer.openface.deaths import STALLED
 from aufer.openface.engine import EngineRun
+from aufer.openface.measuring.deaths import STALLED
 from aufer.openface.output import csv_of, details_of
 
 LITTLE_SPACE = 1 << 20

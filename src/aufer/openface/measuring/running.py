@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aufer.errors import EnvironmentFailure
-from aufer.openface.call_log import BATCH
-from aufer.openface.deaths import STALLED, check_environment, find_suspects
 from aufer.openface.engine import Engine, EngineRun
+from aufer.openface.measuring.call_log import BATCH
+from aufer.openface.measuring.deaths import STALLED, check_environment, find_suspects
+from aufer.openface.measuring.space import check_space, disk_full
 from aufer.openface.output import csv_of, details_of
-from aufer.openface.space import check_space, disk_full
 from aufer.openface.store import LookFiles
 from aufer.provenance import now
 
@@ -45,7 +45,7 @@ class Batch:
         files: names in ``input``, in the order in which OpenFace takes them.
         images: the images' own names, for messages and the log.
         ways: the names of the ways in which they are measured.
-        why: see `aufer.openface.call_log`.
+        why: see `aufer.openface.measuring.call_log`.
     """
 
     folder: Path

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aufer.errors import EnvironmentFailure
-from aufer.openface.container_options import HOST_LABEL, PID_LABEL, ROLE, ROLE_LABEL
-from aufer.openface.docker_client import TIMEOUT_S, ask, clear_failures
+from aufer.openface.docker.client import TIMEOUT_S, ask, clear_failures
+from aufer.openface.docker.options import HOST_LABEL, PID_LABEL, ROLE, ROLE_LABEL
 from aufer.openface.engine import TAIL_BYTES, is_left_behind
 
 if TYPE_CHECKING:

@@ -12,12 +12,20 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from aufer.openface.call_log import CONTROL, CallLog, describe_call
-from aufer.openface.deaths import STALLED
 from aufer.openface.engine import Engine
-from aufer.openface.plan import Plan
-from aufer.openface.running import Batch, Ended, Finished, Outcome, Stopped, make_batch, run_batch
-from aufer.openface.subject import Resources
+from aufer.openface.measuring.call_log import CONTROL, CallLog, describe_call
+from aufer.openface.measuring.deaths import STALLED
+from aufer.openface.measuring.plan import Plan
+from aufer.openface.measuring.running import (
+    Batch,
+    Ended,
+    Finished,
+    Outcome,
+    Stopped,
+    make_batch,
+    run_batch,
+)
+from aufer.openface.measuring.subject import Resources
 
 talk = logging.getLogger("aufer")
 

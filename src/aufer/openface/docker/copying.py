@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from aufer.errors import AuferError, EnvironmentFailure
-from aufer.openface.container import DOING
-from aufer.openface.docker_client import ask, clear_failures
+from aufer.openface.docker.client import ask, clear_failures
+from aufer.openface.docker.container import DOING
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -1,0 +1,1 @@
+"""Measuring many pictures at once, and surviving whatever OpenFace does."""
