@@ -324,6 +324,14 @@ def test_few_pictures_that_all_die_are_not_branded_by_a_broken_engine(study: Stu
         assert store.count_measured(key_of(engine.extractor())) == 0
 
 
+def test_bad_pictures_may_come_first(study: Study) -> None:
+    for number in range(12):
+        marks = {"die": 134} if number < 10 else {"confidence": 0.9}
+        study.put(f"happy/{number:02}.jpg", seed=number, **marks)
+    rows = study.rows(jobs=1)
+    assert [row["status"] for row in rows.values()] == ["crashed"] * 10 + ["ok"] * 2
+
+
 def test_an_engine_that_breaks_midway_brands_nobody(study: Study, script, data_csv: str) -> None:
     for number in range(8):
         study.put(f"happy/{number}.jpg", seed=number)

@@ -42,6 +42,11 @@ class Blame:
         self._died: set[str] = set()
         self._n_silent = self._n_since_control = 0
 
+    @property
+    def has_measured(self) -> bool:
+        """Whether the engine is known to work."""
+        return self._n_measured > 0
+
     def measured(self) -> None:
         """A picture was measured."""
         self._n_measured += 1

@@ -279,7 +279,8 @@ class Pipeline:
         run = outcome.run if outcome else None
         self._blame.died_alone(subject.image.name, why, run, reason)
         if why == ALONE:
-            if run is not None and run.exit_code == KILLED:  # it may have needed more memory
+            is_killed = run is not None and run.exit_code == KILLED
+            if is_killed or not self._blame.has_measured:  # for want of memory, or of an engine?
                 self._at_the_end.append(file)
             else:
                 self._alone.append((file, ALONE_AGAIN))
