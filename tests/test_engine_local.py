@@ -218,7 +218,8 @@ def test_a_signal_ends_the_program_and_its_children(tmp_path: Path, name: str) -
     assert len(children) >= 2  # the script and its sleep
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
-    assert {path.name for path in (tmp_path / "data").iterdir()} <= {"images", ".aufer", "extraction"}
+    left = {path.name for path in (tmp_path / "data").iterdir()}
+    assert left <= {"images", ".aufer", "extraction"}
 
 
 def test_windows_paths_for_wsl() -> None:

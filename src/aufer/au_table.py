@@ -230,7 +230,7 @@ def write_au_table(table: AuTable, path: Path, *, force: bool = False, command: 
         "statuses": table.counts(),
         "notes": list(table.notes),
     }
-    frame = table.frame.copy()
+    frame = table.frame.copy(deep=False)
     for name in PRESENCE_COLUMNS:  # 0 and 1, not 0.0 and 1.0
         frame[name] = frame[name].astype("Int64")
     write_with_sidecar({path: csv_writer(frame)}, sidecar, facts)

@@ -13,7 +13,9 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
+from operator import attrgetter
 from pathlib import Path
 
 import pandas as pd
@@ -108,7 +110,7 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # thousands of them
 class KeptFile:
     """One image's line in the index.
 
@@ -179,17 +181,24 @@ def add_files(
         scratch: a folder for temporary files on the same disk; what was `set_aside` there is moved.
     """
     there = set(_files_in(folder)) if folder.exists() else set()
-    known = {row.file: row for row in _read_index(folder / INDEX)}
-    missing = [
-        each
+    wanted = {each.file: each for each in kept}
+    known, unwanted = set(), []
+    for row in _read_index(folder / INDEX):
+        if row == wanted.get(row.file):
+            known.add(row.file)
+        elif row.file not in wanted:
+            unwanted.append(row)
+    lacking = {
+        each.file
         for each in kept
-        if known.get(each.file) != each or not set(_names_of(each, annotated=annotated)) <= there
-    ]
-    if not missing:
+        if each.file not in known or not there.issuperset(_names_of(each, annotated=annotated))
+    }
+    if not lacking:
         return
     # first, the index of all that is about to be there: so every file in the folder is ours
-    planned = {**known, **{each.file: replace(each, sha256="") for each in missing}}
-    _write_index(folder / INDEX, planned.values(), scratch)
+    planned = (replace(each, sha256="") if each.file in lacking else each for each in kept)
+    _write_index(folder / INDEX, chain(unwanted, planned), scratch)
+    missing = [each for each in kept if each.file in lacking]
     for parent in {(folder / each.file).parent for each in missing}:
         parent.mkdir(parents=True, exist_ok=True)
     others = [each for each in missing if annotated or not _move_files(folder, each, scratch)]
@@ -258,7 +267,7 @@ def remove_others(
         if inner != str(folder):
             with suppress(OSError):  # it is not empty
                 Path(inner).rmdir()
-    if list(_read_index(folder / INDEX)) != list(kept):
+    if any(row != each for row, each in zip_longest(_read_index(folder / INDEX), kept)):
         _write_index(folder / INDEX, kept, scratch)
 
 
@@ -296,16 +305,13 @@ def _keep_a_copy(file: Path, old: Path) -> None:
 
 
 def _read_index(path: Path) -> Iterator[KeptFile]:
-    """The lines of an index, of an older one with two columns too; nothing if it isn't ours."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file, delimiter="\t") if row]
-    except (OSError, ValueError, csv.Error):
-        return
-    if not rows or rows[0][:2] != _INDEX_HEADER[:2]:
-        return
-    for row in rows[1:]:
-        yield KeptFile(*(*row, "", "", "", "", "")[:5])
+    """The lines of an index (an older one has two columns); up to its damage, none if not ours."""
+    with suppress(OSError, ValueError, csv.Error), path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file, delimiter="\t")
+        if next(rows, [])[:2] != _INDEX_HEADER[:2]:
+            return
+        for row in filter(None, rows):
+            yield KeptFile(*(*row, "", "", "", "", "")[:5])
 
 
 def _write_index(path: Path, rows: Iterable[KeptFile], scratch: Path) -> None:
@@ -314,5 +320,5 @@ def _write_index(path: Path, rows: Iterable[KeptFile], scratch: Path) -> None:
     with temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(_INDEX_HEADER)
-        writer.writerows(astuple(row) for row in rows)
+        writer.writerows(map(attrgetter(*_INDEX_HEADER), rows))
     os.replace(temporary, path)
