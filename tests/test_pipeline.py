@@ -27,7 +27,7 @@ from aufer.openface.measure import key_of, store_of
 from aufer.openface.measuring.call_log import read_calls
 from aufer.openface.measuring.pipeline import path_key
 from aufer.openface.measuring.plan import Plan
-from aufer.openface.store import open_store
+from aufer.openface.store import Look, open_store
 from aufer.openface.ways import ENLARGE_OFF, Enlarge
 from aufer.progress import Progress, no_progress
 from tests.running import RunAufer
@@ -149,6 +149,19 @@ def test_boxes_are_in_the_pixels_of_the_original(study: Study) -> None:
         assert middle == pytest.approx(24, abs=2)
 
 
+def test_the_distance_is_corrected_for_a_border(study: Study) -> None:
+    """OpenFace takes the focal length from the size of the picture, border included."""
+    study.put("happy/border.png", size=(200, 150), seed=1, corner="none_below_288")
+    # 256x192 with 48 pixels on every side: 352x288
+    larger = (352 / 640 + 288 / 480) / (256 / 640 + 192 / 480)
+    for args, factor in (("", larger), ("-fx 500 -fy 500", 1.0)):
+        row = study.rows(openface_args=args)["happy/border.png"]
+        assert row["way"] == "192+25%"
+        [csv] = study.out.with_name("openface").rglob("*.csv")
+        raw = pd.read_csv(csv, skipinitialspace=True)["pose_Tz"].iloc[0]
+        assert row["pose_Tz"] == pytest.approx(raw / factor, abs=0.06)
+
+
 def test_landmarks_are_in_the_pixels_of_the_original(study: Study, tmp_path: Path) -> None:
     study.put("happy/a.png", size=(60, 48), corner="none_below_288")
     with closing(study.case.make()) as engine:
@@ -211,7 +224,7 @@ def test_a_crash_is_remembered_and_tried_again_when_asked(study: Study) -> None:
     assert not study.seen()
     pd.testing.assert_frame_equal(first.frame, again.frame)
     study.run(retry_crashed=True)
-    assert study.seen() == {"b": 3, "a": 1}  # with the control
+    assert study.seen() == {"b": 3, "control-a": 1}
 
 
 def test_a_hang_is_ended_and_the_others_are_measured(study: Study) -> None:
@@ -393,6 +406,121 @@ def test_pictures_that_die_before_the_program_speaks_are_no_broken_engine(
     )
     frame = extract(study.images, study.out, engine=silent, plan=Plan(jobs=1)).frame
     assert frame["status"].tolist() == ["ok"] * 2 + ["crashed"] * 4
+
+
+def _looks_in_store(study: Study, engine) -> dict[str, list[Look]]:
+    """sha256 -> what is recorded of it by this engine."""
+    key = key_of(engine.extractor())
+    with open_store(store_of(study.out.parent)) as store:
+        files = store.files([path_key(path) for path in study.images.rglob("*.jpg")])
+        looks = store.looks(key, [sha256 for _, sha256 in files.values()])
+    return {sha256: [*ways.values()] for sha256, ways in looks.items()}
+
+
+def _switch(script, data_csv: str, *, broken: str = "exit 134", after: int = 0):
+    """An engine that works until it has looked at so many pictures; then it does as told."""
+    return _engine_of(
+        script,
+        f'echo x >>"$0.n"; [ "$(wc -l <"$0.n")" -le {after} ] || {{ {broken}; }}',
+        "case $stem in bad*) exit 139;; esac",
+        f'[ -s "$out/$stem.csv" ] || cp {data_csv} "$out/$stem.csv"',
+    )
+
+
+def test_an_engine_that_broke_since_the_last_run_destroys_nothing(
+    study: Study, script, data_csv: str
+) -> None:
+    for number in range(6):
+        study.put(f"happy/{number}.jpg", seed=number)
+    engine = _switch(script, data_csv, after=6)
+    extract(study.images, study.out, engine=engine)
+    before = _looks_in_store(study, engine)
+    for plan in (Plan(fresh=True), Plan(fresh=True, jobs=1)):
+        with pytest.raises(EnvironmentFailure):
+            extract(study.images, study.out, engine=engine, plan=plan)
+    assert _looks_in_store(study, engine) == before
+    other = study.images.with_name("others")
+    for number in range(10, 18):
+        save_face(other / f"happy/{number}.jpg", seed=number)
+    with pytest.raises(EnvironmentFailure):
+        extract(other, study.out.with_name("other.csv"), engine=engine)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize(
+    "broken", ["exit 134", 'head -c 700 /dev/zero | tr "\\0" 1 >"$out/$stem.csv"']
+)
+def test_nobody_is_branded_after_the_engine_broke(
+    study: Study, script, data_csv: str, jobs: int, broken: str
+) -> None:
+    study.put("happy/bad.jpg", seed=99)
+    for number in range(30):
+        study.put(f"happy/{number:02}.jpg", seed=number)
+    engine = _switch(script, data_csv, broken=broken, after=20)
+    with pytest.raises(EnvironmentFailure, match="does not measure any more"):
+        extract(study.images, study.out, engine=engine, plan=Plan(jobs=jobs))
+    looks = [look for several in _looks_in_store(study, engine).values() for look in several]
+    assert len(looks) >= 15
+    assert sum(look.crashed for look in looks) <= 1  # the bad one, if it was tried before
+
+
+def test_many_bad_pictures_may_come_first(study: Study) -> None:
+    for number in range(40):
+        marks = {"die": 134} if number < 25 else {"confidence": 0.9}
+        study.put(f"happy/{number:02}.jpg", seed=number, **marks)
+    assert study.run(jobs=1).counts() == {"ok": 15, "crashed": 25}
+    study.run()
+    assert not study.seen()
+
+
+def test_a_single_picture_that_dies_is_not_remembered(study: Study) -> None:
+    """Nothing tells whether it was the picture or the engine."""
+    study.put("happy/a.jpg", die=134)
+    assert study.run().counts() == {"crashed": 1}
+    study.put("happy/b.jpg", seed=1, confidence=0.9)
+    rows = study.rows()
+    assert [row["status"] for row in rows.values()] == ["crashed", "ok"]
+    assert study.seen()["a"] >= 2  # again: now it is known that the engine works
+    study.run()
+    assert not study.seen()
+
+
+def test_a_bad_csv_is_not_kept(study: Study, script, data_csv: str) -> None:
+    """It is cut at the first time, while others are still measured in the same run."""
+    for number in range(4):
+        study.put(f"happy/{number}.jpg", seed=number)
+    cut = f'head -c 700 {data_csv} >"$out/$stem.csv"'
+    engine = _engine_of(
+        script,
+        f'case $stem in 0-*) [ -e "$0.once" ] || {{ : >"$0.once"; {cut}; }};; *) sleep 1;; esac',
+        f'[ -s "$out/$stem.csv" ] || cp {data_csv} "$out/$stem.csv"',
+    )
+    table = extract(study.images, study.out, engine=engine, plan=Plan(jobs=2))
+    assert table.counts() == {"ok": 4}
+    kept = [path.read_bytes() for path in study.out.with_name("openface").rglob("*.csv")]
+    assert kept == [Path(data_csv).read_bytes()] * 4
+
+
+def test_ctrl_c_is_told_as_such_whatever_dies_meanwhile(
+    study: Study, script, data_csv: str
+) -> None:
+    for number in range(6):
+        study.put(f"happy/{number}.jpg", seed=number)
+    cut = f'head -c 700 {data_csv} >"$out/$stem.csv"'
+    engine = _engine_of(
+        script, f'case $stem in [012]-*) cp {data_csv} "$out/$stem.csv";; *) {cut};; esac'
+    )
+
+    @contextmanager
+    def progress(total: int, what: str, unit: str = "image") -> Iterator[Callable[[int], None]]:
+        def step(n: int) -> None:
+            raise KeyboardInterrupt
+
+        yield step
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(study.images, study.out, engine=engine, plan=Plan(jobs=1), progress=progress)
+    assert len(_looks_in_store(study, engine)) >= 1
 
 
 # Resuming

@@ -223,7 +223,7 @@ def test_what_crashed_is_tried_again_only_when_asked(
     assert run("--image-timeout", 1) == ({"good", "slow", "dies"}, crashed)
     assert run("--image-timeout", 1) == (set(), crashed)
     # before it brands a picture, aufer makes sure with a good one that the engine is well
-    control = {"good"}
+    control = {"control-good"}
     assert run("--image-timeout", 1, "--retry", "crashed") == ({"slow", "dies"} | control, crashed)
     given, status = run("--image-timeout", 60, "--retry", "crashed")
     assert given - control == {"slow", "dies"}

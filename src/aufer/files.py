@@ -156,7 +156,8 @@ def _hashes_in(facts: Mapping[str, Any]) -> dict[str, list[str]]:
     """File name -> hashes under which it counts as written by `aufer`, newest first."""
     hashes = {str(name): [str(sha)] for name, sha in facts.get("files", {}).items()}
     for name, older in facts.get("replaces", {}).items():
-        hashes.setdefault(str(name), []).extend([older] if isinstance(older, str) else older)
+        several = older if isinstance(older, list) else [older]
+        hashes.setdefault(str(name), []).extend(map(str, several))
     return hashes
 
 

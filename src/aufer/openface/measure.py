@@ -15,10 +15,10 @@ from aufer.images import Image
 from aufer.openface.capacity import local_capacity
 from aufer.openface.engine import Engine
 from aufer.openface.measuring.call_log import CallLog
+from aufer.openface.measuring.job import Job, Resources
 from aufer.openface.measuring.jobs import choose_jobs, choose_memory, choose_staging_threads
 from aufer.openface.measuring.pipeline import Pipeline
 from aufer.openface.measuring.plan import Plan
-from aufer.openface.measuring.subject import Resources
 from aufer.openface.output import extra_suffixes
 from aufer.openface.scratch import scratch_folder
 from aufer.openface.store import Store, open_store
@@ -85,16 +85,17 @@ def measure(
         key = key_of(extractor)
         extras = extra_suffixes(extractor.flags, annotated=plan.annotated)
         resources = choose_resources(engine, plan, len(images))
-        line = Pipeline(images, engine, store, key, plan, resources, scratch, calls, extras)
+        job = Job(images, engine, store, key, plan, resources, scratch, calls, extras)
         try:
-            inputs = line.run(progress)
+            inputs = Pipeline(job).run(progress)
         except PermissionError as error:
             raise EnvironmentFailure(
                 f"OpenFace's files in {scratch} can't be read or moved: {error.strerror}.",
                 hint="has another program a hand on them (a virus scanner)? Or does the engine "
                 "write as another user (Docker with userns-remap)?",
             ) from error
-        frame = build_frame(images, inputs, store, key, plan)
+        focal = "-fx" in extractor.flags.split()
+        frame = build_frame(images, inputs, store, key, plan, fixed_focal=focal)
     return AuTable(frame, replace(extractor, enlarge=str(plan)))
 
 

@@ -45,16 +45,27 @@ _GONE = "it was changed or removed while it was measured; run extract again"
 
 
 def build_frame(
-    images: Sequence[Image], inputs: Inputs, store: Store, key: str, plan: Plan
+    images: Sequence[Image],
+    inputs: Inputs,
+    store: Store,
+    key: str,
+    plan: Plan,
+    *,
+    fixed_focal: bool = False,
 ) -> pd.DataFrame:
-    """The table's rows, one per image, in the order given."""
+    """The table's rows, one per image, in the order given.
+
+    Args:
+        fixed_focal: OpenFace was given the focal length (``-fx``), and did not take it from the
+            size of the picture, border included.
+    """
     # the first of equal images by name; one that failed meanwhile stands for others that did
     first: dict[tuple[str, bool], str] = {}
     for position in sorted(range(len(images)), key=lambda i: images[i].name):
         which = (inputs.sha256s[position], position in inputs.failures)
         first.setdefault(which, images[position].name)
     parts = [
-        _build_part(images, positions, inputs, first, store, key, plan)
+        _build_part(images, positions, inputs, first, store, key, plan, fixed_focal)
         for positions in _chunks(len(images))
     ]
     return pd.concat(parts, ignore_index=True)
@@ -73,9 +84,11 @@ def _build_part(
     store: Store,
     key: str,
     plan: Plan,
+    fixed_focal: bool,
 ) -> pd.DataFrame:
     sha256s = [inputs.sha256s[position] for position in positions]
-    known = _Known(store, key, plan, [sha256 for sha256 in dict.fromkeys(sha256s) if sha256])
+    distinct = [sha256 for sha256 in dict.fromkeys(sha256s) if sha256]
+    known = _Known(store, key, plan, distinct, inputs.crashed, fixed_focal)
     verdicts = [
         known.judge(sha256, inputs.failures.get(position))
         for position, sha256 in zip(positions, sha256s, strict=True)
@@ -115,10 +128,21 @@ def _build_part(
 class _Known:
     """What the store knows of some pictures: the look that counts for each, and its values."""
 
-    def __init__(self, store: Store, key: str, plan: Plan, sha256s: Sequence[str]) -> None:
-        self._plan = plan
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        plan: Plan,
+        sha256s: Sequence[str],
+        crashed: Mapping[str, Look],
+        fixed_focal: bool,
+    ) -> None:
+        self._plan, self._fixed_focal = plan, fixed_focal
         self.pictures = store.pictures(sha256s)
         self._looks = store.looks(key, sha256s)
+        for sha256 in crashed.keys() & {*sha256s}:
+            died = crashed[sha256]
+            self._looks[sha256] = {**self._looks.get(sha256, {}), died.way: died}
         self.taken = {
             sha256: look
             for sha256, picture in self.pictures.items()
@@ -144,7 +168,8 @@ class _Known:
         _turn_back(chosen, places, x=["face_x"], y=["face_y"])
         chosen["face_width"] = (chosen["face_width"] / [p.scale_x for p in places]).round(2)
         chosen["face_height"] = (chosen["face_height"] / [p.scale_y for p in places]).round(2)
-        chosen["pose_Tz"] = (chosen["pose_Tz"] / [p.depth_factor for p in places]).round(1)
+        if not self._fixed_focal:
+            chosen["pose_Tz"] = (chosen["pose_Tz"] / [p.depth_factor for p in places]).round(1)
         return chosen[list(_VALUES)].to_numpy(dtype=np.float64)
 
     def values(self, sha256s: Sequence[str]) -> np.ndarray:

@@ -72,9 +72,13 @@ class ReadyQueue:
             self._files.appendleft(file)
             self.n_bytes += self._bytes[file]
 
-    def take(self, n: int) -> list[str]:
-        """The next files, ``n`` at most."""
-        taken = [self._files.popleft() for _ in range(min(n, len(self._files)))]
+    def take(self, n: int, *, others: bool = False) -> list[str]:
+        """The next files, ``n`` at most; of ``others``, half of them, those that came last."""
+        if others:
+            n = min(n, -(-len(self._files) // 2))
+            taken = [self._files.pop() for _ in range(n)]
+        else:
+            taken = [self._files.popleft() for _ in range(min(n, len(self._files)))]
         self.n_bytes -= sum(self._bytes[file] for file in taken)
         return taken
 

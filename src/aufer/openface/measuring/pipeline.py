@@ -16,28 +16,26 @@ import os
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from aufer.images import Image
-from aufer.openface.engine import Engine
 from aufer.openface.keeping import set_aside
 from aufer.openface.measuring.batches import BatchSizes, ReadyQueue
-from aufer.openface.measuring.blame import Blame
-from aufer.openface.measuring.call_log import ALONE, ALONE_AGAIN, BATCH, CallLog
-from aufer.openface.measuring.deaths import KILLED, explain
-from aufer.openface.measuring.plan import Plan
+from aufer.openface.measuring.blame import Blame, crashed_look, engine_broke
+from aufer.openface.measuring.call_log import ALONE, ALONE_AGAIN, BATCH, CONTROL
+from aufer.openface.measuring.deaths import KILLED, STALLED, explain
+from aufer.openface.measuring.job import Job
+from aufer.openface.measuring.known import find_known
 from aufer.openface.measuring.runners import Runners
 from aufer.openface.measuring.running import Batch, Finished, Outcome, drop_batch
 from aufer.openface.measuring.space import check_room
 from aufer.openface.measuring.stagers import Stagers
-from aufer.openface.measuring.subject import Inputs, Resources, Subject, path_key, stamp_at
-from aufer.openface.measuring.verdicts import judge_files
+from aufer.openface.measuring.subject import Inputs, Subject, path_key
+from aufer.openface.measuring.verdicts import Verdict, judge_files
+from aufer.openface.output import csv_of, details_of
 from aufer.openface.staging import Checked, SourceGone, hand_over
-from aufer.openface.store import Limits, Look, Picture, Stamp, Store
+from aufer.openface.store import Limits, Look, Picture, Stamp
 from aufer.openface.threads import uninterrupted
-from aufer.openface.ways import AS_IT_IS, Way
 from aufer.progress import Progress, Step
 
 talk = logging.getLogger("aufer")
@@ -47,27 +45,16 @@ RECORD_EVERY_S = 0.3
 
 _WAIT_S = 0.1
 _EVENTS_AT_ONCE = 100
-_LOOKED_UP_AT_ONCE = 2000
 
 
 class Pipeline:
     """Measures what the store doesn't know yet; use `run` once."""
 
-    def __init__(
-        self,
-        images: Sequence[Image],
-        engine: Engine,
-        store: Store,
-        key: str,
-        plan: Plan,
-        resources: Resources,
-        scratch: Path,
-        calls: CallLog | None,
-        extras: Sequence[str],
-    ) -> None:
-        self._images, self._store, self._key, self._plan = images, store, key, plan
-        self._limits = Limits(plan.image_timeout_s, resources.memory_alone_bytes)
-        self._scratch, self._staged, self._extras = scratch, scratch / "staged", extras
+    def __init__(self, job: Job) -> None:
+        images, resources, scratch = job.images, job.resources, job.scratch
+        self._images, self._store, self._key, self._plan = images, job.store, job.key, job.plan
+        self._limits = Limits(job.plan.image_timeout_s, resources.memory_alone_bytes)
+        self._scratch, self._staged, self._extras = scratch, scratch / "staged", job.extras
         self._staged.mkdir()
         self._inputs = Inputs([""] * len(images))
         self._open = 0  # images that are not settled
@@ -77,14 +64,15 @@ class Pipeline:
         self._ready = ReadyQueue()
         self._alone: deque[tuple[str, str]] = deque()
         self._at_the_end: deque[str] = deque()
-        self._control: Subject | None = None  # a picture that was measured
-        self._blame = Blame(len(images), store.count_measured(key), self._try_control)
+        self._blame = Blame(len(images))
+        self._on_trial: list[tuple[Subject, Look]] = []
+        self._control_works = False
         self._n_jobs = resources.jobs
         self._sizes = BatchSizes(resources.jobs, len(images))
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         tell = self._events.put
         self._stagers = Stagers(images, self._staged, resources.threads, self, tell)
-        self._runners = Runners(engine, plan, resources, extras, scratch, calls, self, tell)
+        self._runners = Runners(job, self, tell)
         self._recorded_at = self._moved_at = time.monotonic()
         self._step: Step = lambda n: None
 
@@ -108,8 +96,10 @@ class Pipeline:
             with uninterrupted():  # what is finished is kept
                 self._runners.close()
                 self._stagers.close()
-                self._record()
-                self._store.commit()
+                try:
+                    self._record(at_end=True)
+                finally:
+                    self._store.commit()
         return self._inputs
 
     def _work(self) -> None:
@@ -135,36 +125,23 @@ class Pipeline:
 
     def _scan(self) -> None:
         """Find out which files are unchanged since an earlier run, and what is left to do."""
-        for start in range(0, len(self._images), _LOOKED_UP_AT_ONCE):
-            self._scan_some(range(start, min(start + _LOOKED_UP_AT_ONCE, len(self._images))))
+        if self._plan.rehash:
+            self._stagers.to_check.extend(range(len(self._images)))
+        else:
+            for position, known in find_known(self._images, self._store, self._key):
+                if known is None:
+                    self._stagers.to_check.append(position)
+                else:
+                    self._inputs.sha256s[position] = known.sha256
+                    self._consider(position, known.stamp, known.picture, known.looks)
         waiting = sum(len(positions) for positions in self._active.values())
         self._open = len(self._stagers.to_check) + waiting
-        if self._open < len(self._images) and not self._plan.fresh:
-            n_known = len(self._images) - self._open
+        n_known = len(self._images) - self._open
+        if n_known and not self._plan.fresh:
             talk.info("known from earlier runs: %d of %d images", n_known, len(self._images))
 
-    def _scan_some(self, positions: range) -> None:
-        if self._plan.rehash:
-            self._stagers.to_check.extend(positions)
-            return
-        paths = [path_key(self._images[position].path) for position in positions]
-        known = self._store.files(paths)
-        trusted: dict[int, tuple[Stamp, str]] = {}
-        for position, path in zip(positions, paths, strict=True):
-            if path in known and known[path][0] == stamp_at(self._images[position].path):
-                trusted[position] = known[path]
-        sha256s = list(dict.fromkeys(sha256 for _, sha256 in trusted.values()))
-        pictures, looks = self._store.pictures(sha256s), self._store.looks(self._key, sha256s)
-        for position in positions:
-            if position in trusted and trusted[position][1] in pictures:
-                stamp, sha256 = trusted[position]
-                self._inputs.sha256s[position] = sha256
-                self._consider(position, stamp, pictures[sha256], looks.get(sha256, {}))
-            else:
-                self._stagers.to_check.append(position)
-
     def _consider(
-        self, position: int, stamp: Stamp, picture: Picture, looks: dict[str, Look]
+        self, position: int, stamp: Stamp, picture: Picture, looks: Mapping[str, Look]
     ) -> bool:
         """Take a picture on if it needs a look; whether it, or an equal one, is on its way."""
         sha256 = self._inputs.sha256s[position]
@@ -173,15 +150,15 @@ class Pipeline:
         if sha256 in self._active:
             self._active[sha256].append(position)
             return True
+        subject = Subject(sha256, self._images[position], stamp, picture, {})
+        self._blame.measured(subject, [*looks.values()])
         valid = {w: look for w, look in looks.items() if self._plan.counts(look, self._limits)}
         way = self._plan.next_way(picture, valid)
-        subject = Subject(sha256, self._images[position], stamp, picture, valid, way or AS_IT_IS)
         if way is None:
             self._settled.add(sha256)
-            self._may_be_control(subject)
             return False
         self._active[sha256] = [position]
-        self._stagers.to_hand_over.append(subject)
+        self._stagers.to_hand_over.append(replace(subject, looks=valid, way=way))
         return True
 
     # Checking and handing over
@@ -249,16 +226,23 @@ class Pipeline:
         has_waited = time.monotonic() - self._moved_at > 1
         if self._ready and (len(self._ready) >= goal or not can_grow or has_waited):
             self._sizes.took_one()
-            return self._ready.take(goal), BATCH, False
+            return self._ready.take(goal, others=self._blame.is_doubtful), BATCH, False
         is_idle = not (self._runners.n_running or n_unstaged or self._ready)
-        if self._at_the_end and is_idle and not self._runners.finished:
+        is_idle = is_idle and not self._runners.finished
+        if self._at_the_end and is_idle:
             return [self._at_the_end.popleft()], ALONE_AGAIN, True
+        if not self._on_trial and self._blame.is_due(is_idle=is_idle):
+            return self._start_trial(is_idle=is_idle)
         return None
 
     def on_ended(self, batch: Batch, outcome: Outcome) -> None:
         """See `runners.Listener`."""
         self._record()  # before the folder goes
         self._moved_at = time.monotonic()
+        if batch.why == CONTROL:
+            drop_batch(batch, [], self._staged)
+            self._end_trial(batch.files[0], outcome)
+            return
         left = {*outcome.suspects, *outcome.untouched}
         if not self._extras:
             ways = zip(batch.files, batch.ways, strict=True)
@@ -267,60 +251,67 @@ class Pipeline:
         drop_batch(batch, [*left], self._staged)
         self._ready.put_back(outcome.untouched)
         for file in outcome.suspects:
-            self._on_died(file, batch.why, explain(outcome.run), outcome)
+            self._on_died(file, batch, explain(outcome.run), outcome)
 
-    def _on_died(self, file: str, why: str, reason: str, outcome: Outcome | None = None) -> None:
-        """A picture that a run ended at, or whose CSV is of no use: alone, alone again, crashed."""
+    def _on_died(
+        self, file: str, batch: Batch, reason: str, outcome: Outcome | None = None
+    ) -> None:
+        """A picture that a run ended at, or whose CSV is of no use: alone, again, condemned."""
         subject = self._by_file[file]
-        if why == BATCH:
+        if batch.why == BATCH:
             talk.info("OpenFace ended at %s; trying it alone", subject.image.name)
             self._alone.append((file, ALONE))
             return
         run = outcome.run if outcome else None
-        self._blame.died_alone(subject.image.name, why, run, reason)
-        if why == ALONE:
-            is_killed = run is not None and run.exit_code == KILLED
-            if is_killed or not self._blame.has_measured:  # for want of memory, or of an engine?
-                self._at_the_end.append(file)
-            else:
-                self._alone.append((file, ALONE_AGAIN))
-            return
-        (self._staged / file).unlink(missing_ok=True)
-        self._ready.forget(file)
-        look = Look(
-            subject.way.name,
-            crashed=True,
-            reason=reason,
-            exit_code=run.exit_code if run else 0,
-            limits=self._limits,
-            seconds=outcome.seconds if outcome else 0.0,
-        )
-        self._advance(self._by_file.pop(file), look, None)
+        self._blame.died_alone(subject.image.name, batch.why, run, reason)
+        is_killed = run is not None and run.exit_code == KILLED and not batch.all_memory
+        if is_killed or (batch.why == ALONE and self._blame.is_doubtful):
+            self._at_the_end.append(file)  # for want of memory, or of an engine?
+        elif batch.why == ALONE:
+            self._alone.append((file, ALONE_AGAIN))
+        else:
+            (self._staged / file).unlink(missing_ok=True)
+            self._ready.forget(file)
+            look = crashed_look(subject, reason, outcome, self._limits)
+            self._blame.condemned.append((self._by_file.pop(file), look))
 
-    def _may_be_control(self, subject: Subject) -> None:
-        """Remember a picture that was measured, to see later whether the engine still can."""
-        alive = [look.way for look in subject.looks.values() if not look.crashed]
-        if alive and self._control is None:
-            self._control = replace(subject, way=Way.parse(alive[0]))
+    # Whether it was the pictures' fault
 
-    def _try_control(self) -> bool | None:
-        """Whether a picture that was measured before still can be; None if none is there."""
-        subject, self._control = self._control, None
-        if subject is None:
-            return None
-        folder = self._scratch / "control"
-        folder.mkdir(exist_ok=True)
-        try:
-            file = hand_over(subject.image.path, subject.way, folder, subject.stem)
-        except SourceGone:
-            return None
-        works = self._runners.try_once(folder / file, subject.image.name, subject.way.name)
-        self._control = subject
-        return works
+    def _start_trial(self, *, is_idle: bool) -> tuple[list[str], str, bool] | None:
+        """A run of the control; without one, what is condemned counts for this time only."""
+        while (control := self._blame.control) is not None:
+            way, stem = control.way, f"control-{control.stem}"
+            try:
+                file = hand_over(control.image.path, way, self._staged, stem, stamp=control.stamp)
+            except SourceGone:
+                self._blame.drop_control()
+                continue
+            self._by_file[file] = control
+            self._on_trial, self._blame.condemned = self._blame.condemned, []
+            self._control_works = False
+            return [file], CONTROL, is_idle
+        if is_idle:
+            for subject, look in self._blame.condemned:
+                self._inputs.crashed[subject.sha256] = look
+                self._settle(subject)
+            self._blame.condemned = []
+        return None
+
+    def _end_trial(self, file: str, outcome: Outcome) -> None:
+        del self._by_file[file]
+        tried, self._on_trial = self._on_trial, []
+        if self._control_works:
+            for subject, look in tried:
+                self._advance(subject, look, None)
+        elif outcome.run.exit_code in (KILLED, STALLED):  # it may need more than it gets now
+            self._blame.drop_control()
+            self._blame.condemned = [*tried, *self._blame.condemned]
+        else:
+            raise engine_broke(tried)
 
     # Recording
 
-    def _record(self) -> None:
+    def _record(self, *, at_end: bool = False) -> None:
         """Put what OpenFace finished into the store, and see who needs a further look."""
         self._recorded_at = time.monotonic()
         told: list[tuple[Batch, Finished]] = []
@@ -328,21 +319,30 @@ class Pipeline:
             batch, several = self._runners.finished.popleft()
             told += [(batch, finished) for finished in several]
         verdicts = judge_files([finished.files for _, finished in told])
+        problems: list[tuple[Batch, str, str]] = []
         for (batch, finished), verdict in zip(told, verdicts, strict=True):
-            subject, file = self._by_file[finished.file], batch.input / finished.file
-            if verdict.problem:
-                os.rename(file, self._staged / finished.file)
-                reason = f"OpenFace's CSV {verdict.problem}, twice alone"
-                self._on_died(finished.file, batch.why, reason)
-                continue
-            del self._by_file[finished.file]
-            self._ready.forget(finished.file)
-            if subject.was_changed(file):
-                self.on_gone(subject, "it was changed while it was measured; run extract again")
-                continue
-            self._blame.measured()
-            look = verdict.to_look(subject.way, finished.seconds, annotated=self._plan.annotated)
-            self._advance(subject, look, finished)
+            if batch.why == CONTROL:
+                [before] = self._by_file[finished.file].looks.values()
+                self._control_works = not verdict.problem and verdict.n_faces == before.n_faces
+            elif verdict.problem:
+                problems.append((batch, finished.file, verdict.problem))
+            else:
+                self._record_one(batch, finished, verdict)
+        for batch, file, problem in problems if not at_end else ():
+            for path in (csv_of(batch.output, file), details_of(batch.output, file)):
+                path.unlink(missing_ok=True)  # not to be kept
+            os.rename(batch.input / file, self._staged / file)
+            self._on_died(file, batch, f"OpenFace's CSV {problem}, twice alone")
+
+    def _record_one(self, batch: Batch, finished: Finished, verdict: Verdict) -> None:
+        subject = self._by_file.pop(finished.file)
+        self._ready.forget(finished.file)
+        if subject.was_changed(batch.input / finished.file):
+            self.on_gone(subject, "it was changed while it was measured; run extract again")
+            return
+        look = verdict.to_look(subject.way, finished.seconds, annotated=self._plan.annotated)
+        self._blame.measured(subject, [look])
+        self._advance(subject, look, finished)
 
     def _advance(self, subject: Subject, look: Look, finished: Finished | None) -> None:
         files = finished.files if finished else None
@@ -352,7 +352,9 @@ class Pipeline:
         if way is not None:
             subject.way = way
             self._stagers.to_hand_over.append(subject)
-            return
+        else:
+            self._settle(subject)
+
+    def _settle(self, subject: Subject) -> None:
         self._settled.add(subject.sha256)
-        self._may_be_control(subject)
         self._done(len(self._active.pop(subject.sha256)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from aufer.openface.engine import Engine
-from aufer.openface.measuring.call_log import CONTROL, CallLog, describe_call
+from aufer.openface.measuring.call_log import describe_call
 from aufer.openface.measuring.deaths import STALLED
-from aufer.openface.measuring.plan import Plan
+from aufer.openface.measuring.job import Job
 from aufer.openface.measuring.running import (
     Batch,
     Ended,
@@ -25,7 +23,6 @@ from aufer.openface.measuring.running import (
     make_batch,
     run_batch,
 )
-from aufer.openface.measuring.subject import Resources
 
 talk = logging.getLogger("aufer")
 
@@ -49,21 +46,11 @@ class Runners:
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        plan: Plan,
-        resources: Resources,
-        extras: Sequence[str],
-        scratch: Path,
-        calls: CallLog | None,
-        listener: Listener,
-        tell: Callable[[Callable[[], None]], None],
+        self, job: Job, listener: Listener, tell: Callable[[Callable[[], None]], None]
     ) -> None:
         """``tell`` takes what the listener is to hear, from any thread."""
-        self._engine, self._plan, self._resources = engine, plan, resources
-        self._scratch = scratch
-        self._extras, self._calls, self._listener, self._tell = extras, calls, listener, tell
-        self._pool = ThreadPoolExecutor(resources.jobs, "openface")
+        self._job, self._listener, self._tell = job, listener, tell
+        self._pool = ThreadPoolExecutor(job.resources.jobs, "openface")
         self._stop = threading.Event()
         self._n_started = 0
         self.n_running = 0
@@ -72,7 +59,7 @@ class Runners:
     @property
     def is_free(self) -> bool:
         """Whether one more run can be started."""
-        return self.n_running < self._resources.jobs
+        return self.n_running < self._job.resources.jobs
 
     def start(
         self, files: Sequence[tuple[Path, str, str]], why: str, *, all_memory: bool = False
@@ -84,35 +71,30 @@ class Runners:
             all_memory: nothing else runs meanwhile.
         """
         self.n_running += 1
-        self._pool.submit(self._run, self._make_batch(files, why), self._memory(all_memory))
-
-    def try_once(self, file: Path, image: str, way: str) -> bool:
-        """Measure one picture now, beside all that runs: whether that goes well."""
-        finished: list[Finished] = []
-        batch = self._make_batch([(file, image, way)], CONTROL)
-        self._run_batch(batch, finished.extend, self._memory(False))
-        shutil.rmtree(batch.folder, ignore_errors=True)
-        return bool(finished)
-
-    def _make_batch(self, files: Sequence[tuple[Path, str, str]], why: str) -> Batch:
         self._n_started += 1
-        return make_batch(self._scratch / f"batch-{self._n_started}", files, why)
-
-    def _memory(self, all_of_it: bool) -> int:
-        resources = self._resources
-        return resources.memory_alone_bytes if all_of_it else resources.memory_bytes
+        folder = self._job.scratch / f"batch-{self._n_started}"
+        self._pool.submit(self._run, make_batch(folder, files, why, all_memory=all_memory))
 
     def close(self) -> None:
         """End all runs."""
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def _run(self, batch: Batch, memory_bytes: int) -> None:  # in a thread
-        def tell(finished: list[Finished]) -> None:
-            self.finished.append((batch, finished))
-
+    def _run(self, batch: Batch) -> None:  # in a thread
+        job, resources = self._job, self._job.resources
+        memory_bytes = resources.memory_alone_bytes if batch.all_memory else resources.memory_bytes
         try:
-            outcome = self._run_batch(batch, tell, memory_bytes)
+            outcome = run_batch(
+                batch,
+                job.engine,
+                lambda finished: self.finished.append((batch, finished)),
+                self._stop,
+                image_timeout_s=job.plan.image_timeout_s,
+                memory_bytes=memory_bytes,
+                annotated=job.plan.annotated,
+                extras=job.extras,
+                on_end=lambda ended: self._log(batch, ended, memory_bytes),
+            )
         except Stopped:
             return
         except BaseException as error:  # told where it can be raised
@@ -120,21 +102,6 @@ class Runners:
         else:
             event = partial(self._listener.on_ended, batch, outcome)
         self._tell(partial(self._finish, event))
-
-    def _run_batch(
-        self, batch: Batch, tell: Callable[[list[Finished]], None], memory_bytes: int
-    ) -> Outcome:
-        return run_batch(
-            batch,
-            self._engine,
-            tell,
-            self._stop,
-            image_timeout_s=self._plan.image_timeout_s,
-            memory_bytes=memory_bytes,
-            annotated=self._plan.annotated,
-            extras=self._extras,
-            on_end=lambda ended: self._log(batch, ended, memory_bytes),
-        )
 
     def _finish(self, event: Callable[[], None]) -> None:
         self.n_running -= 1
@@ -144,17 +111,17 @@ class Runners:
         run = ended.run
         went_well = run is not None and run.exit_code == 0
         talk.debug("exit code %s: %s", run.exit_code if run else "none", ended.command)
-        if self._calls is not None:
+        if self._job.calls is not None:
             call = describe_call(
                 run,
                 command=ended.command,
                 started_at=ended.started_at,
                 seconds=ended.seconds,
-                engine=self._engine.name,
+                engine=self._job.engine.name,
                 images=batch.images,
                 n_measured=ended.n_started if went_well else max(0, ended.n_started - 1),
                 why=batch.why,
                 memory_bytes=memory_bytes,
                 stalled=run is not None and run.exit_code == STALLED,
             )
-            self._calls.add(call)
+            self._job.calls.add(call)

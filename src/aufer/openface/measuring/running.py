@@ -46,6 +46,7 @@ class Batch:
         images: the images' own names, for messages and the log.
         ways: the names of the ways in which they are measured.
         why: see `aufer.openface.measuring.call_log`.
+        all_memory: no other run goes on meanwhile.
     """
 
     folder: Path
@@ -53,6 +54,7 @@ class Batch:
     images: Sequence[str]
     ways: Sequence[str]
     why: str = BATCH
+    all_memory: bool = False
 
     @property
     def input(self) -> Path:
@@ -258,7 +260,9 @@ class _Watch:
         return found
 
 
-def make_batch(folder: Path, files: Sequence[tuple[Path, str, str]], why: str = BATCH) -> Batch:
+def make_batch(
+    folder: Path, files: Sequence[tuple[Path, str, str]], why: str, *, all_memory: bool = False
+) -> Batch:
     """Move pictures into a new folder of their own.
 
     Args:
@@ -266,7 +270,7 @@ def make_batch(folder: Path, files: Sequence[tuple[Path, str, str]], why: str = 
     """
     order = sorted(files, key=lambda entry: entry[0].name)
     names, images, ways = zip(*((path.name, *facts) for path, *facts in order), strict=True)
-    batch = Batch(folder, names, images, ways, why)
+    batch = Batch(folder, names, images, ways, why, all_memory)
     batch.input.mkdir(parents=True)
     batch.output.mkdir()
     for path, _, _ in order:

@@ -1,4 +1,4 @@
-"""What measuring many pictures is about: what may be used, what is looked at, what came in."""
+"""What measuring many pictures is about: what came in, and what is looked at."""
 
 from __future__ import annotations
 
@@ -12,22 +12,6 @@ from aufer.openface.store import Look, Picture, Stamp, stamp_of
 from aufer.openface.ways import AS_IT_IS, Way
 
 
-@dataclass(frozen=True)
-class Resources:
-    """What the measurement may use.
-
-    Attributes:
-        jobs: OpenFace processes at once. threads: that check pictures.
-        memory_bytes: of each run; 0 where the engine sets no limit.
-        memory_alone_bytes: of a run while no other runs.
-    """
-
-    jobs: int
-    threads: int
-    memory_bytes: int = 0
-    memory_alone_bytes: int = 0
-
-
 @dataclass
 class Inputs:
     """What the images turned out to be.
@@ -35,10 +19,13 @@ class Inputs:
     Attributes:
         sha256s: by position; empty where the file can't be read.
         failures: position -> why the image can't be measured.
+        crashed: sha256 -> the look of a picture that died, where nothing tells whether the picture
+            or the engine is to blame: said in the table, and not remembered.
     """
 
     sha256s: list[str]
     failures: dict[int, str] = field(default_factory=dict)
+    crashed: dict[str, Look] = field(default_factory=dict)
 
 
 @dataclass
