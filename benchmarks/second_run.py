@@ -23,7 +23,10 @@ FEW = 5_000
 TARGET_S = 3.0
 TARGET_MB = 500.0
 TARGET_GROWTH = 1.3
-"""The cost of one of many, against one of few: memory that is no longer in the processor's."""
+"""The cost of one of many, against one of few."""
+
+QUICK_TARGET_GROWTH = 2.0
+"""A thousand photos cost 0.2 s on top of a start of 0.8 s, which varies by half as much."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def main() -> int:
         verdict(
             f"cost of an unchanged photo, {many.count} to {few.count}",
             costs[1] / costs[0],
-            TARGET_GROWTH,
+            QUICK_TARGET_GROWTH if options.quick else TARGET_GROWTH,
         ),
         verdict(f"memory, {many.count} photos", largest_mb, TARGET_MB, unit=" MB"),
     ]
