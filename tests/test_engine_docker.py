@@ -143,7 +143,7 @@ def test_a_signal_removes_the_container_and_everything_else(
     assert "Interrupted" in said
     assert _containers(client, stand_in_image) == []
     left = {path.name for path in (tmp_path / "data").iterdir()}
-    assert left <= {"images", ".aufer"}  # the store
+    assert left <= {"images", ".aufer", "extraction"}  # the store, the log
 
 
 def test_an_interrupt_while_the_container_is_made_does_not_lose_it(
@@ -204,7 +204,7 @@ def test_no_engine_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(EnvironmentFailure, match="No Docker engine answers") as failure:
         connect()
     assert failure.value.exit_code == 3
-    for way_out in ("start Docker", "--engine local --openface", "aufer doctor"):
+    for way_out in ("unset it to use this machine", "--engine local --openface", "aufer doctor"):
         assert way_out in (failure.value.hint or "")
 
 

@@ -48,8 +48,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
                 save_face(
                     place / name, size=(240, 200), seed=seed, aus=aus.tolist(), confidence=0.97
                 )
-    save_face(folder / "images" / "happy" / "empty room.jpg", seed=1, faces=0)
-    save_face(folder / "images" / "happy" / "blurred.jpg", seed=2, confidence=0.3)
+    save_face(folder / "images" / "happy" / "empty room.jpg", seed=1, corner="never")
+    save_face(folder / "images" / "happy" / "blurred.jpg", seed=2, corner="unsure")
     save_broken(folder / "images" / "sad" / "cut.png", "truncated_png")
     return folder
 

@@ -464,7 +464,7 @@ def test_the_pictures_seen_are_noted(run: Run) -> None:
     seen = run.folder / "seen.tsv"
     run("-fdir", "in", "-out_dir", "out", "-aus", env={"STAND_IN_SEEN": str(seen)})
     run("-f", "in/d.jpg", "-out_dir", "out", "-aus", env={"STAND_IN_SEEN": str(seen)})
-    assert seen.read_text() == "in/a b.jpg\t64\t60\nin/c.png\t42\t120\nin/d.jpg\t160\t120\n"
+    assert seen.read_text() == "in/a b.jpg\t64\t60\nin/c.png\t42\t120\nin/d.jpg\t200\t150\n"
 
 
 @pytest.fixture(scope="module")
