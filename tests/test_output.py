@@ -175,3 +175,33 @@ def test_the_bundled_sample_is_read_as_pandas_reads_it(sample: Path) -> None:
     expected = pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
     for name in INTENSITY_COLUMNS:
         assert np.array_equal(frame[name].to_numpy(), expected[name].to_numpy())
+
+
+_intensity = st.integers(0, 500).map(lambda hundredths: hundredths / 100)
+_faces = st.lists(
+    st.tuples(st.integers(0, 1000), st.lists(_intensity, min_size=17, max_size=17)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(deadline=None)
+@given(st.lists(_faces, min_size=1, max_size=5), st.data())
+def test_what_is_written_is_read_and_what_is_cut_is_refused(files: list, data) -> None:
+    texts = []
+    for faces in files:
+        rows = [
+            ",".join([f"{n}", f"{c / 1000:.3f}", *(f"{v:.2f}" for v in values), *["1.0"] * 18])
+            for n, (c, values) in enumerate(faces)
+        ]
+        texts.append("\n".join([HEADER, *rows, ""]).encode())
+    victim = data.draw(st.integers(0, len(texts) - 1))
+    cut = data.draw(st.integers(0, len(texts[victim]) - 1))
+    # at the end of a row nothing tells that another one is missing
+    is_whole = texts[victim][:cut].count(b"\n") > 1 and texts[victim][cut - 1 : cut] == b"\n"
+    read = read_face_csvs([*texts, texts[victim][:cut]])
+    assert set(read.problems) == (set() if is_whole else {len(texts)})
+    for number, faces in enumerate(files):
+        ours = read.frame[read.frame["file"] == number]
+        assert ours["confidence"].tolist() == [c / 1000 for c, _ in faces]
+        assert ours[list(INTENSITY_COLUMNS)].to_numpy().tolist() == [v for _, v in faces]
