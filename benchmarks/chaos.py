@@ -89,6 +89,8 @@ def main() -> int:
             if disturbed.faults:
                 bad.append(str(disturbed))
                 print(f"WRONG {engine}, {victim}, {disturbed}", flush=True)
+            if (number + 1) % 5 == 0:
+                print(f"{number + 1} of {n_kills} kills, {len(bad)} wrong", flush=True)
     for what, n in sorted(struck.items()):
         print(f"killed {what}: {n}")
     for n_resumes, n in sorted(resumed.items()):
