@@ -131,7 +131,7 @@ def extract(
             log.warning("what was measured so far is kept: the same command goes on from there")
             raise
         table = replace(measured, images_folder=printable(images_folder.as_posix()))
-        key = key_of(engine.extractor())
+        key = key_of(measured.extractor)
         kept = list_files(table.frame, key) if outputs.openface_folder else []
         is_annotated = plan.annotated
         if outputs.openface_folder:
