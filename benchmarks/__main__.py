@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, bool] = {
     "extract_jobs.py": False,
     "second_run.py": False,
     "predict_cost.py": True,
+    "predict_speed.py": True,
     "train_cost.py": True,
     "reference_recipe.py": True,
 }

@@ -488,3 +488,33 @@ def test_bad_sources(
     assert message in ran.err
     assert "hint: " in ran.err
     assert not (tmp_path / "data").exists()
+
+
+def test_a_dataset_of_an_older_version_is_read(tmp_path: Path) -> None:
+    """Without the columns phash and source, and without groups in emotion.json."""
+    table = table_of({"group": "p1"}, {"group": "p2", "emotion": "happy"})
+    write_au_table(table, tmp_path / "aus.csv")
+    build_dataset([tmp_path / "aus.csv"], tmp_path / "emotion.csv", emotions=TWO)
+    rows = pd.read_csv(tmp_path / "emotion.rows.csv", dtype=str, keep_default_na=False)
+    rows.drop(columns=["phash", "source"]).to_csv(tmp_path / "emotion.rows.csv", index=False)
+    facts = json.loads((tmp_path / "emotion.json").read_text())
+    del facts["groups"], facts["normalization"], facts["by_source"]
+    (tmp_path / "emotion.json").write_text(json.dumps(facts))
+    read = read_dataset(tmp_path / "emotion.csv", TWO)
+    assert read.rows["group"].tolist() == ["p1", "p2"]
+    assert read.rows["phash"].tolist() == read.rows["source"].tolist() == ["", ""]
+    assert (read.grouping.kind, read.grouping.n_groups) == ("column", 2)
+    assert read.normalization.how == "none"
+    assert read.notes == ()
+
+
+def test_pictures_and_sources_of_a_file_from_elsewhere_are_used(
+    tmp_path: Path, sample_dataset: Path
+) -> None:
+    frame = pd.read_csv(sample_dataset).assign(phash="0f" * 8, source="lab", sha256="0" * 64)
+    frame.to_csv(tmp_path / "foreign.csv", index=False)
+    built = build_dataset([tmp_path / "foreign.csv"], tmp_path / "emotion.csv")
+    assert set(built.dataset.rows["source"]) == {"lab"}
+    assert set(built.dataset.rows["phash"]) == {"0f" * 8}
+    assert built.dataset.grouping.kind == "images"
+    assert built.dataset.grouping.n_groups == 1

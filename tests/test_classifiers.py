@@ -14,20 +14,21 @@ import numpy as np
 import pytest
 
 from aufer.action_units import INTENSITY_COLUMNS
-from aufer.bundle import open_session
 from aufer.classifiers import dense
 from aufer.classifiers.backend import import_keras
-from aufer.classifiers.keras_file import is_keras_file, load_keras_file
-from aufer.classifiers.onnx_export import TOLERANCE, compare_with_onnx, write_dense_onnx
-from aufer.classifiers.recipe import (
+from aufer.classifiers.classifier import (
+    ALL_EPOCHS,
     EARLY_STOPPING,
     INTERRUPTED,
-    RECIPES,
     Examples,
-    Fit,
     OnEpoch,
-    Recipe,
+    no_epochs,
 )
+from aufer.classifiers.dense import DenseClassifier
+from aufer.classifiers.epoch_loop import batch_size, learning_rates
+from aufer.classifiers.keras_file import is_keras_file, load_keras_file
+from aufer.classifiers.network import average_networks, build, compress, predict
+from aufer.classifiers.recipe import RECIPES, Recipe
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, DataError, UsageError
 from aufer.splits import split_reference
@@ -45,16 +46,25 @@ def keras() -> Any:
 def examples_of(n: int = 240) -> Examples:
     aus, labels = synthetic_faces(n)
     parts = split_reference(n, 0.25, 0.33, seed=0)
-    return Examples(aus.astype(np.float32), labels, INTENSITY_COLUMNS, EMOTIONS.names, parts)
+    return Examples(
+        aus.astype(np.float32),
+        labels,
+        INTENSITY_COLUMNS,
+        EMOTIONS.names,
+        parts.train,
+        parts.validation,
+    )
 
 
-def nobody(epoch: int, values: dict[str, float]) -> None:
-    pass
+def fit_in(
+    folder: Path, recipe: Recipe, seed: int = 0, on_epoch: OnEpoch = no_epochs
+) -> DenseClassifier:
+    return dense.fit(examples_of(), recipe, seed, on_epoch=on_epoch, checkpoints=folder)
 
 
-def fit_in(folder: Path, recipe: Recipe, seed: int = 0, on_epoch: OnEpoch = nobody) -> Fit:
-    folder.mkdir()
-    return dense.fit(examples_of(), recipe, seed, folder, on_epoch)
+def onnx_bytes(found: DenseClassifier) -> bytes:
+    graph = found.to_onnx(INTENSITY_COLUMNS, EMOTIONS.names)
+    return bytes(graph.SerializeToString(deterministic=True))
 
 
 QUICK = RECIPES["standard"].changed(epochs=2)
@@ -65,7 +75,7 @@ QUICK = RECIPES["standard"].changed(epochs=2)
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
 def test_both_recipes_have_the_reference_layers(keras: Any, recipe: Recipe) -> None:
-    network = dense.build(keras, recipe, 6, np.zeros(17), np.ones(17))
+    network = build(keras, recipe, 6, examples_of().aus)
     layers = [layer for layer in network.layers if type(layer).__name__ == "Dense"]
     assert [layer.units for layer in layers] == [300, 200, 100, 50, 6]
     assert [layer.activation.__name__ for layer in layers] == ["relu"] * 4 + ["softmax"]
@@ -73,12 +83,9 @@ def test_both_recipes_have_the_reference_layers(keras: Any, recipe: Recipe) -> N
 
 def test_the_reference_recipe_has_nothing_but_these_layers(keras: Any) -> None:
     recipe = RECIPES["reference"]
-    network = dense.build(keras, recipe, 6, np.zeros(17), np.ones(17))
-    assert {type(layer).__name__ for layer in network.layers} == {"Dense"}
+    network = build(keras, recipe, 6, examples_of().aus)
+    assert {type(layer).__name__ for layer in network.layers} == {"InputLayer", "Dense"}
     assert (recipe.epochs, recipe.batch_size, recipe.patience) == (5000, 50, 7)
-    assert type(network.optimizer).__name__ == "Adam"
-    assert math.isclose(float(network.optimizer.learning_rate), 0.001, rel_tol=1e-6)
-    assert network.loss.name == "categorical_crossentropy"
 
 
 def test_the_reference_recipe_trains_as_a_bare_keras_script_does(
@@ -93,7 +100,7 @@ def test_the_reference_recipe_trains_as_a_bare_keras_script_does(
         [keras.Input((17,)), *layers, keras.layers.Dense(6, activation="softmax")]
     )
     bare.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
-    rest = np.concatenate([examples.parts.train, examples.parts.validation])
+    rest = np.concatenate([examples.train, examples.validation])
     history = bare.fit(
         examples.aus[rest],
         keras.utils.to_categorical(examples.labels[rest]),
@@ -104,17 +111,18 @@ def test_the_reference_recipe_trains_as_a_bare_keras_script_does(
         callbacks=[keras.callbacks.EarlyStopping(monitor="val_loss", patience=7)],
     ).history
     assert [row["val_loss"] for row in fit.history] == history["val_loss"]
-    assert np.array_equal(dense.predict(bare, examples.aus), fit.last)
+    assert np.array_equal(predict(bare, examples.aus), fit.last.predict_proba(examples.aus))
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_same_seed_same_model(tmp_path: Path, name: str) -> None:
     recipe = RECIPES[name].changed(epochs=3)
     fits = [fit_in(tmp_path / run, recipe, seed) for run, seed in (("a", 4), ("b", 4), ("c", 5))]
-    files = [(tmp_path / run / "model.onnx").read_bytes() for run in "abc"]
+    files = [onnx_bytes(found) for found in fits]
     assert files[0] == files[1]
     assert files[0] != files[2]
-    assert np.array_equal(fits[0].best, fits[1].best)
+    probabilities = [found.predict_proba(examples_of().aus) for found in fits]
+    assert np.array_equal(probabilities[0], probabilities[1])
 
 
 def test_the_best_epoch_is_kept_and_the_last_one_told(tmp_path: Path, keras: Any) -> None:
@@ -126,16 +134,17 @@ def test_the_best_epoch_is_kept_and_the_last_one_told(tmp_path: Path, keras: Any
     assert fit.stopped == EARLY_STOPPING
     assert fit.best_epoch == int(np.argmin(losses)) + 1 == len(losses) - 4
     assert seen == [row["epoch"] for row in fit.history] == list(range(1, len(losses) + 1))
-    assert np.abs(fit.best - fit.last).max() > 1e-3
-    names = sorted(path.name for path in (tmp_path / "fit" / "checkpoints").iterdir())
+    aus = examples_of().aus
+    assert np.abs(fit.predict_proba(aus) - fit.last.predict_proba(aus)).max() > 1e-3
+    names = sorted(path.name for path in (tmp_path / "fit").iterdir())
     assert names[-1] == f"{fit.best_epoch:02d}-{min(losses):.4f}.keras"
     # one file for every epoch that was the best until then
     assert len(names) == sum(loss < min([*losses[:i], np.inf]) for i, loss in enumerate(losses))
-    best = keras.saving.load_model(str(tmp_path / "fit" / "model.keras"))
+    best = keras.saving.load_model(str(fit.best_path))
     examples = examples_of()
-    assert np.array_equal(dense.predict(best, examples.aus), fit.best)
+    assert np.array_equal(predict(best, examples.aus), fit.predict_proba(examples.aus))
     targets = np.eye(6)[examples.labels]
-    rows = examples.parts.validation
+    rows = examples.validation
     assert math.isclose(
         best.evaluate(examples.aus[rows], targets[rows], verbose=0)[0], min(losses), rel_tol=1e-4
     )
@@ -143,12 +152,12 @@ def test_the_best_epoch_is_kept_and_the_last_one_told(tmp_path: Path, keras: Any
 
 def test_checkpoints_as_h5(tmp_path: Path, keras: Any, capfd: pytest.CaptureFixture[str]) -> None:
     fit = fit_in(tmp_path / "fit", QUICK.changed(checkpoint_format="h5"))
-    names = sorted((tmp_path / "fit" / "checkpoints").iterdir())
+    names = sorted((tmp_path / "fit").iterdir())
     assert names
     assert all(path.suffix == ".h5" for path in names)
     loaded = keras.saving.load_model(str(names[-1]), compile=False)
-    assert np.allclose(dense.predict(loaded, examples_of().aus), fit.best, atol=1e-6)
-    assert (tmp_path / "fit" / "model.keras").is_file()
+    aus = examples_of().aus
+    assert np.allclose(predict(loaded, aus), fit.predict_proba(aus), atol=1e-6)
     assert "legacy" not in capfd.readouterr().err
 
 
@@ -165,7 +174,7 @@ def test_ctrl_c_after_an_epoch_keeps_the_best(tmp_path: Path) -> None:
     fit = fit_in(tmp_path / "fit", QUICK.changed(epochs=9), on_epoch=press)
     assert fit.stopped == INTERRUPTED
     assert len(fit.history) == 2
-    assert (tmp_path / "fit" / "model.onnx").is_file()
+    assert len(onnx_bytes(fit)) > 1000
 
 
 def test_a_loss_that_is_no_number_is_said(tmp_path: Path) -> None:
@@ -194,76 +203,67 @@ def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
         RECIPES["standard"].changed(**wrong)
 
 
-# ONNX
+# the loop of our own
+
+
+def test_the_network_gets_intensities_and_pressed_ones_standardised(keras: Any) -> None:
+    aus = examples_of().aus
+    network = build(keras, RECIPES["standard"], 6, aus)
+    inner = keras.Model(network.inputs, network.get_layer("scaled").output)
+    both = np.hstack([aus, 2 * aus / (1 + 2 * aus)])
+    expected = (both - both.mean(axis=0)) / both.std(axis=0)
+    assert np.allclose(inner(aus, training=False), expected, atol=1e-4)
+    # differences, of normalised datasets, may be negative
+    assert np.allclose(compress(-aus), -compress(aus))
+    assert np.isfinite(predict(build(keras, RECIPES["standard"], 6, 0 * aus), aus)).all()
+
+
+@pytest.mark.parametrize(("n", "size"), [(10, 10), (135, 16), (1000, 40), (3500, 128)])
+def test_few_rows_are_cut_into_smaller_batches(n: int, size: int) -> None:
+    assert batch_size(RECIPES["standard"], n) == size
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
+    recipe = RECIPES["standard"].changed(epochs=20, learning_rate=0.01)
+    rates = np.concatenate([learning_rates(recipe, 5, epoch) for epoch in range(1, 21)])
+    assert rates[4] == rates[5] == rates.max()
+    assert math.isclose(rates.max(), 0.01, rel_tol=1e-6)
+    assert (np.diff(rates[:5]) > 0).all()
+    assert (np.diff(rates[6:]) < 0).all()
+    assert 0 <= rates[-1] < 1e-4
+
+
+def test_a_seed_means_the_same_before_and_after_other_networks() -> None:
+    # the traced loop is used again: nothing of the network before may stay in it
+    alone = fit_members_of(3)
+    other = dense.fit(examples_of(), QUICK, 8)
+    again = fit_members_of(3)
+    assert onnx_bytes(alone) == onnx_bytes(again) != onnx_bytes(other)
+
+
+def fit_members_of(seed: int) -> DenseClassifier:
+    return dense.fit(examples_of(), QUICK, seed)
+
+
+def test_a_mean_of_networks_is_one_network(keras: Any) -> None:
+    found = [dense.fit(examples_of(), QUICK, seed) for seed in (0, 1)]
+    values = examples_of().aus
+    mean = np.mean([one.predict_proba(values) for one in found], axis=0)
+    network = average_networks(keras, [one.to_keras() for one in found])
+    assert np.allclose(predict(network, values), mean, atol=1e-6)
+
+
+def test_without_an_early_stop_all_epochs_are_done() -> None:
+    found = dense.fit(examples_of(), QUICK.changed(epochs=3, patience=3), 0)
+    assert (found.stopped, len(found.history)) == (ALL_EPOCHS, 3)
+
+
+# bare Keras files
 
 
 def random_network(keras: Any, *layers: Any) -> Any:
     keras.utils.set_random_seed(1)
     return keras.Sequential([keras.Input((17,)), *layers])
-
-
-@pytest.mark.parametrize("constant_column", [False, True])
-def test_onnx_equals_keras_with_normalisation_inside(
-    keras: Any, tmp_path: Path, constant_column: bool
-) -> None:
-    rng = np.random.default_rng(0)
-    mean, variance = rng.uniform(0, 2, 17), rng.uniform(0.01, 3, 17)
-    values = rng.uniform(0, 5, (500, 17)).astype(np.float32)
-    if constant_column:  # an AU that never moves in the training rows
-        mean[3], variance[3], values[:, 3] = 0.0, 0.0, 0.0
-    network = random_network(
-        keras,
-        keras.layers.Normalization(mean=mean, variance=variance),
-        keras.layers.Dense(300, activation="relu"),
-        keras.layers.Dropout(0.5),
-        keras.layers.Dense(50, activation="relu", use_bias=False),
-        keras.layers.Dense(6, activation="softmax"),
-    )
-    path = tmp_path / "model.onnx"
-    write_dense_onnx(network, path, INTENSITY_COLUMNS, EMOTIONS.names)
-    expected = dense.predict(network, values)
-    assert compare_with_onnx(path, values, expected) <= TOLERANCE
-    # and by the network's own definition, in float64
-    found = open_session(path).run(None, {"aus": values})[0]
-    assert np.allclose(found.sum(axis=1), 1, atol=1e-6)
-    deviation = np.maximum(np.sqrt(variance), 1e-7)
-    active = (values.astype(np.float64) - mean) / deviation
-    for layer in [layer for layer in network.layers if hasattr(layer, "kernel")]:
-        active = active @ np.asarray(layer.kernel, dtype=np.float64)
-        active = active + (np.asarray(layer.bias) if layer.use_bias else 0)
-        active = np.maximum(active, 0) if layer.activation.__name__ == "relu" else active
-    active = np.exp(active - active.max(axis=1, keepdims=True))
-    assert np.allclose(found, active / active.sum(axis=1, keepdims=True), atol=TOLERANCE)
-
-
-def test_onnx_carries_names_and_takes_any_number_of_rows(keras: Any, tmp_path: Path) -> None:
-    network = random_network(keras, keras.layers.Dense(6, activation="softmax"))
-    write_dense_onnx(network, tmp_path / "m.onnx", INTENSITY_COLUMNS, EMOTIONS.names)
-    session = open_session(tmp_path / "m.onnx")
-    metadata = session.get_modelmeta().custom_metadata_map
-    assert json.loads(metadata["features"]) == list(INTENSITY_COLUMNS)
-    assert json.loads(metadata["labels"]) == list(EMOTIONS.names)
-    assert session.get_inputs()[0].name == "aus"
-    assert session.get_outputs()[0].name == "probabilities"
-    for n in (1, 7):
-        assert session.run(None, {"aus": np.zeros((n, 17), np.float32)})[0].shape == (n, 6)
-
-
-def test_a_wrong_export_does_not_pass(keras: Any, tmp_path: Path) -> None:
-    network = random_network(keras, keras.layers.Dense(6, activation="softmax"))
-    write_dense_onnx(network, tmp_path / "m.onnx", INTENSITY_COLUMNS, EMOTIONS.names)
-    values = np.ones((3, 17), dtype=np.float32)
-    with pytest.raises(ArithmeticError, match="other probabilities than Keras"):
-        compare_with_onnx(tmp_path / "m.onnx", values, dense.predict(network, values) + 2e-5)
-
-
-def test_a_layer_without_an_onnx_form_is_refused(keras: Any, tmp_path: Path) -> None:
-    network = random_network(keras, keras.layers.Dense(6, activation="tanh"))
-    with pytest.raises(ValueError, match="no ONNX form"):
-        write_dense_onnx(network, tmp_path / "m.onnx", INTENSITY_COLUMNS, EMOTIONS.names)
-
-
-# bare Keras files
 
 
 def reference_like(keras: Any) -> Any:

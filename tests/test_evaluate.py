@@ -1,10 +1,8 @@
-"""Testing a model: every figure recomputed, training faces found out, bad input refused."""
+"""Testing a model: training faces found out, its own held-out faces, bad input refused."""
 
 from __future__ import annotations
 
-import base64
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,53 +17,17 @@ from aufer.bundle import read_bundle
 from aufer.dataset import read_dataset
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, DataError
-from aufer.evaluate import evaluate
+from aufer.evaluate import evaluate, evaluate_held_out
 from aufer.files import sha256_of
 from aufer.openface.faces import read_faces
 from aufer.predict import predict
 from aufer.provenance import MEASURE_DYNAMIC, Extractor
 from aufer.report import check_report_folder
+from aufer.report_text import HELD_OUT, leading_interval
 from tests.running import RunAufer
 from tests.test_build_dataset import table_of
 
-
-def test_report_figures_recomputed_from_predictions(
-    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
-) -> None:
-    from scipy.stats import binomtest
-    from sklearn import metrics
-
-    ran = aufer("evaluate", "--testset", sample / "test").check()
-    page = tmp_path / ran.out.strip()
-    assert page.name == "report.html"
-    facts = json.loads((page.parent / "report.json").read_text())
-    figures = facts["figures"]["all"]
-    table = pd.read_csv(page.parent / "predictions.csv", keep_default_na=False)
-    answered = table[table["predicted"] != ""]
-    assert len(table) == figures["n_images"] == 66
-    assert figures["coverage"]["k"] == len(answered)
-    right = int((answered["predicted"] == answered["emotion"]).sum())
-    assert figures["accuracy"]["value"] == pytest.approx(right / len(answered))
-    interval = binomtest(right, len(answered)).proportion_ci(method="wilson")
-    assert figures["accuracy"]["low"] == pytest.approx(interval.low)
-    assert figures["accuracy_all"]["value"] == pytest.approx(right / 66)
-    names = facts["emotions"]
-    truth, guess = answered["emotion"], answered["predicted"]
-    assert figures["macro_f1"] == pytest.approx(
-        metrics.f1_score(truth, guess, average="macro", zero_division=0)
-    )
-    assert figures["confusion"] == metrics.confusion_matrix(truth, guess, labels=names).tolist()
-    p = answered[names].astype(float).to_numpy()
-    assert np.allclose(p.sum(axis=1), 1, atol=1e-4)
-    assert figures["log_loss"] == pytest.approx(
-        metrics.log_loss(truth, p / p.sum(axis=1, keepdims=True), labels=names), abs=1e-4
-    )
-    for row in figures["per_emotion"]:
-        of = truth == row["emotion"]
-        assert row["n"] == int(of.sum())
-        assert row["recall"]["value"] == pytest.approx((guess[of] == truth[of]).mean())
-    # the sample's test faces are not in its training part
-    assert facts["seen_in_training"] == {"checked": True, "n": 0, "images": []}
+pytest_plugins = ["tests.report_case"]
 
 
 def test_faces_seen_in_training_are_named_and_left_out(
@@ -161,38 +123,6 @@ def test_all_kinds_of_test_sets_give_the_same_answers(
         answers[source.name] = (figures["confusion"], figures["n_answered"])
     assert len({json.dumps(answer) for answer in answers.values()}) == 1
     assert answers["flat"][1] == 60
-
-
-def test_the_page_is_self_contained_and_well_formed(
-    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
-) -> None:
-    page = tmp_path / aufer("evaluate", "--testset", sample / "test").check().out.strip()
-    html = page.read_text(encoding="utf-8")
-    sources = re.findall(r'<img src="([^"]+)"', html)
-    assert len(sources) == 3
-    for source in sources:
-        kind, _, content = source.partition(";base64,")
-        assert kind == "data:image/svg+xml"
-        assert b"</svg>" in base64.b64decode(content)
-    assert not re.findall(r'(?:src|href)="(?!data:)[^"]', html)
-    assert "{{" not in html
-    assert "{%" not in html
-    assert html.count("<table>") == html.count("</table>")
-
-
-def test_names_from_outside_are_escaped_in_the_page(bundle: Path, tmp_path: Path) -> None:
-    from aufer.report import write_report
-
-    table = table_of(
-        {"image": "<script>alert(1)</script>.jpg", "value": 1.3}, {"status": "no_face"}
-    )
-    evaluation = evaluate(read_bundle(bundle), table, testset="<b>x</b>")
-    page = write_report(
-        tmp_path / "r", evaluation.facts, evaluation.predictions, evaluation.intensities
-    )
-    html = page.read_text(encoding="utf-8")
-    assert "<script>" not in html
-    assert "<b>x" not in html
 
 
 def test_a_report_folder_of_somebody_else_is_kept(tmp_path: Path) -> None:
@@ -301,7 +231,8 @@ def test_reports_of_different_models_and_test_sets_do_not_collide(
 
 
 def test_a_test_set_of_training_faces_only_says_so(bundle: Path) -> None:
-    from aufer.report import shown_figures, summarise
+    from aufer.report_facts import shown_figures
+    from aufer.report_text import summarise
 
     rows = pd.read_csv(bundle / "rows.csv", dtype=str, keep_default_na=False)
     key = rows.loc[rows["part"] == "train", "aus"].iloc[0]
@@ -311,6 +242,115 @@ def test_a_test_set_of_training_faces_only_says_so(bundle: Path) -> None:
     assert facts["seen_in_training"]["n"] == 1
     assert shown_figures(facts) is facts["figures"]["all"]
     assert "says nothing about new faces" in summarise(facts)
+
+
+def test_held_out_faces_give_the_figures_of_the_training(bundle: Path) -> None:
+    model = read_bundle(bundle)
+    evaluation = evaluate_held_out(model)
+    own = model.facts["metrics"]["test"]
+    figures = evaluation.facts["figures"]["all"]
+    assert evaluation.facts["tested_on"] == HELD_OUT
+    for name in ("accuracy", "macro_f1", "log_loss", "brier", "ece"):
+        assert figures[name] == pytest.approx(own[name], rel=1e-4)
+    assert evaluation.facts["seen_in_training"]["n"] == 0
+    # OpenFace's confidence is not in the bundle: nothing is said of it
+    assert figures["by_confidence"] == []
+
+
+def test_without_a_test_set_the_report_is_of_the_held_out_faces(
+    aufer: RunAufer, bundle: Path, tmp_path: Path
+) -> None:
+    ran = aufer("evaluate").check()
+    assert ran.out.strip() == str(Path("reports/small-held-out/report.html"))
+    rows = pd.read_csv(bundle / "rows.csv")
+    predictions = pd.read_csv(tmp_path / "reports" / "small-held-out" / "predictions.csv")
+    assert predictions["image"].tolist() == rows.loc[rows["part"] == "test", "image"].tolist()
+    aufer("evaluate").check()  # a second one replaces it
+
+
+def test_a_near_copy_among_the_held_out_faces_was_seen(bundle: Path) -> None:
+    rows = pd.read_csv(bundle / "rows.csv", dtype=str, keep_default_na=False)
+    rng = np.random.default_rng(1)
+    rows["phash"] = [f"{int(bits):016x}" for bits in rng.integers(0, 2**63, len(rows))]
+    trained, tested = (rows.index[rows["part"] == part][0] for part in ("train", "test"))
+    rows.loc[tested, "phash"] = f"{int(rows.loc[trained, 'phash'], 16) ^ 0b1001:016x}"
+    rows.to_csv(bundle / "rows.csv", index=False, lineterminator="\n")
+    facts = json.loads((bundle / "bundle.json").read_text())
+    facts["files"]["rows.csv"] = sha256_of(bundle / "rows.csv")
+    (bundle / "bundle.json").write_text(json.dumps(facts))
+    seen = evaluate_held_out(read_bundle(bundle)).facts["seen_in_training"]
+    assert seen["near_copies_checked"]
+    assert (seen["images"], seen["ways"]["near_copy"]) == ([rows.loc[tested, "image"]], 1)
+
+
+def test_a_model_without_faces_of_its_own_needs_a_test_set(
+    aufer: RunAufer, bundle: Path, tmp_path: Path
+) -> None:
+    shutil.copy(bundle / "model.keras", tmp_path / "bare.keras")
+    names = ("--emotions", ",".join(Emotions().names))
+    ran = aufer("evaluate", "--model", "bare.keras", *names).check(2)
+    assert "bare.keras has no test faces of its own" in ran.err
+    assert "aufer evaluate --testset FOLDER" in ran.err
+    for option in ("--labels", "--groups", "--images"):
+        ran = aufer("evaluate", option, "x").check(2)
+        assert f"{option} goes with --testset" in ran.err
+
+
+def test_a_bare_keras_file_has_a_report_too(
+    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+) -> None:
+    shutil.copy(bundle / "model.keras", tmp_path / "bare.keras")
+    names = ("--emotions", ",".join(Emotions().names))
+    words = ("--model", "bare.keras", *names, "--testset", sample / "test")
+    page = tmp_path / aufer("evaluate", *words).check().out.strip()
+    facts = json.loads((page.parent / "report.json").read_text())
+    assert not facts["seen_in_training"]["checked"]
+    # nobody knows which emotion was the most frequent in training
+    assert [b["name"] for b in facts["figures"]["all"]["baselines"]] == ["prototypes"]
+    html = page.read_text(encoding="utf-8")
+    assert "does not say which faces it was trained on" in html
+    assert "Persons are unknown" in html
+
+
+def test_persons_on_both_sides_are_warned_of(study: Path) -> None:
+    model = read_bundle(study / "models" / "case")
+    faces = read_faces(study / "test.csv", model.emotions)
+    faces.frame.loc[[0, 3], "group"] = "person 7"
+    facts = evaluate(model, faces).facts
+    assert facts["seen_in_training"]["shared_groups"] == ["person 7"]
+    assert facts["seen_in_training"]["n_in_shared_groups"] == 2
+    assert any("2 test faces are of 1 persons who are" in line for line in facts["warnings"])
+
+
+def test_few_groups_give_no_interval_to_lead_with(bundle: Path) -> None:
+    rows = [{"group": f"p{n % 3}", "value": n / 10, "emotion": "happy"} for n in range(12)]
+    facts = evaluate(read_bundle(bundle), table_of(*rows)).facts
+    figures = facts["figures"]["all"]
+    assert figures["bootstrap"]["n_groups"] == 3
+    assert any("are of 3 groups only" in line for line in facts["warnings"])
+    low, high, how = leading_interval(figures)
+    assert how == "Wilson"
+    assert (low, high) == (figures["accuracy"]["low"], figures["accuracy"]["high"])
+
+
+def test_a_model_of_relative_aus_is_tested_on_relative_aus(
+    aufer: RunAufer, study: Path, tmp_path: Path
+) -> None:
+    """And training faces are found among raw ones by their relative AUs."""
+    aufer("build-dataset", study / "aus.csv", "--normalize", "group", "--out", "r.csv").check()
+    aufer("train", "r.csv", "--kind", "logistic", "--out", "m").check()
+    model = read_bundle(tmp_path / "m")
+    held_out = evaluate_held_out(model).facts
+    own = model.facts["metrics"]["test"]["accuracy"]
+    assert held_out["figures"]["all"]["accuracy"] == own
+    table = read_faces(study / "aus.csv", model.emotions)
+    table.frame["sha256"] = table.frame["phash"] = ""
+    facts = evaluate(model, table).facts
+    rows = pd.read_csv(tmp_path / "m" / "rows.csv")
+    assert facts["seen_in_training"]["ways"]["equal_aus"] >= (rows["part"] != "test").sum()
+    assert facts["figures"]["unseen"]["accuracy"] == own
+    ran = aufer("evaluate", "--model", "m", "--testset", study / "emotion.csv", "--json").check()
+    assert json.loads(ran.out)["figures"]["unseen"]["accuracy"]["n"] == own["n"]
 
 
 def test_labels_go_with_images_only(aufer: RunAufer, bundle: Path, sample_dataset: Path) -> None:

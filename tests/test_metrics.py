@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from aufer.metrics import percent, score, wilson_interval, with_interval
+from aufer.metrics import (
+    accuracy_by_coverage,
+    bootstrap_by_group,
+    bootstrap_figures,
+    percent,
+    score,
+    wilson_interval,
+    with_interval,
+)
 
 NAMES = ("a", "b", "c")
 
@@ -91,3 +99,71 @@ def test_texts() -> None:
     assert percent(None) == "–"
     share = {"value": 0.75, "low": 0.628, "high": 0.842, "k": 45, "n": 60}
     assert with_interval(share) == "75.0 % [62.8, 84.2] (45 of 60)"
+
+
+def test_groups_that_agree_widen_the_interval_and_single_faces_do_not() -> None:
+    rng = np.random.default_rng(5)
+    groups = np.repeat([f"p{n}" for n in range(30)], 20)
+    ability = rng.uniform(0.3, 1, 30)[np.repeat(np.arange(30), 20)]
+    hits = rng.random(600) < ability
+    low, high = bootstrap_by_group(hits, groups)
+    wilson = wilson_interval(int(hits.sum()), 600)
+    assert high - low > 1.5 * (wilson[1] - wilson[0])
+    alone = bootstrap_by_group(hits, np.full(600, ""))
+    assert alone == pytest.approx(wilson, abs=0.006)
+    # as many faces more of the same persons say nothing new
+    again = bootstrap_by_group(np.tile(hits, 4), np.tile(groups, 4))
+    assert again == pytest.approx((low, high), abs=0.01)
+
+
+def test_the_bootstrap_covers_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(11)
+    n_covered = 0
+    for seed in range(150):
+        ability = rng.beta(7, 3, 40)  # mean 0.7
+        groups = np.repeat(np.arange(40), 12)
+        hits = rng.random(480) < ability[groups]
+        low, high = bootstrap_by_group(hits, groups.astype(str), n=600, seed=seed)
+        n_covered += low <= 0.7 <= high
+    # 95 % nominal; with 40 groups a little less, and 150 trials scatter by 2 %
+    assert 0.88 <= n_covered / 150 <= 0.99
+
+
+def test_the_bootstrap_is_the_same_with_the_same_seed() -> None:
+    hits, groups = np.random.default_rng(0).random(500), np.arange(500) ** 2 // 3000
+    first = bootstrap_by_group(hits, groups.astype(str), seed=1)
+    assert bootstrap_by_group(hits, groups.astype(str), seed=1) == first
+    assert bootstrap_by_group(hits, groups.astype(str), seed=2) != first
+
+
+@pytest.mark.parametrize("groups", [[], ["a"], ["a", "a", "a"]])
+def test_one_group_says_nothing(groups: list[str]) -> None:
+    names = np.array(groups, dtype=object)
+    assert bootstrap_by_group(np.ones(len(groups)), names) == (0.0, 1.0)
+    found = bootstrap_figures(np.zeros(len(names), int), np.zeros(len(names), int), names, 3)
+    assert found["accuracy"] is None
+    assert found["recall"] == [None] * 3
+
+
+def test_all_figures_have_an_interval_around_them() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 3, 300)
+    guess = np.where(rng.random(300) < 0.6, truth, rng.integers(0, 2, 300))
+    groups = (np.arange(300) // 10).astype(str)
+    p = np.eye(3)[guess]
+    figures = score(truth, p, np.ones(300, dtype=bool), NAMES)
+    found = bootstrap_figures(truth, guess, groups, 3)
+    assert found["accuracy"] == pytest.approx(bootstrap_by_group(truth == guess, groups), abs=0.01)
+    for name in ("macro_f1", "balanced_accuracy"):
+        assert found[name][0] < figures[name] < found[name][1]
+    for row, (low, high) in zip(figures["per_emotion"], found["recall"], strict=True):
+        assert low < row["recall"]["value"] < high
+
+
+def test_equal_probabilities_are_answered_together() -> None:
+    p = np.array([[0.9, 0.1], [0.6, 0.4], [0.6, 0.4], [0.6, 0.4]])
+    rows = accuracy_by_coverage(p, np.array([0, 0, 1, 0]))
+    by_share = {row["share"]: row for row in rows}
+    assert (by_share[0.2]["n"], by_share[0.2]["accuracy"]["value"]) == (1, 1)
+    assert (by_share[0.5]["n"], by_share[0.5]["accuracy"]["value"]) == (4, 0.75)
+    assert accuracy_by_coverage(np.zeros((0, 2)), np.zeros(0)) == []

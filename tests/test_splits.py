@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aufer.errors import DataError
-from aufer.splits import hold_out, split_groups, split_stratified
+from aufer.splits import cut_blocks, hold_out, make_folds, split_groups, split_stratified
 
 NAMES = ("angry", "happy", "sad surprised")
 
@@ -89,3 +89,50 @@ def test_an_emotion_of_one_person_is_named() -> None:
     keys = np.array([str(i) for i in range(140)], dtype=object)
     with pytest.raises(DataError, match=r"all faces of sad surprised \(20\) belong to groups"):
         split_stratified(labels, groups, keys, 0.5, 0.5, 0, NAMES)
+
+
+def test_blocks_are_cut_within_runs_of_one_label() -> None:
+    labels = np.array([0, 0, 0, 0, 0, 1, 1, 0, 0])
+    assert cut_blocks(labels, 2).tolist() == [0, 0, 1, 1, 2, 3, 3, 4, 4]
+    assert cut_blocks(labels, 100).tolist() == [0, 0, 0, 0, 0, 1, 1, 2, 2]
+    assert cut_blocks(labels, 1).tolist() == list(range(9))
+    assert cut_blocks(np.zeros(0, dtype=int), 3).tolist() == []
+
+
+def test_folds_are_scikit_learns() -> None:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    rng = np.random.default_rng(0)
+    labels = np.sort(rng.integers(0, 3, 300))
+    groups = cut_blocks(labels, 7)
+    zeros = np.zeros(300)
+    plain = StratifiedKFold(5, shuffle=True, random_state=4).split(zeros, labels)
+    grouped = StratifiedGroupKFold(5, shuffle=True, random_state=4).split(zeros, labels, groups)
+    for splits, given in ((plain, None), (grouped, groups)):
+        folds = make_folds(labels, given, 5, 4, NAMES)
+        for number, (_, held) in enumerate(splits):
+            assert np.flatnonzero(folds == number).tolist() == sorted(held.tolist())
+
+
+def test_no_group_is_in_two_folds() -> None:
+    labels = np.repeat([0, 1, 2], 40)
+    groups = np.array([f"p{i // 4}" for i in range(120)], dtype=object)
+    folds = make_folds(labels, groups, 5, 0, NAMES)
+    assert all(len(set(folds[groups == name].tolist())) == 1 for name in set(groups))
+    assert sorted(set(folds.tolist())) == [0, 1, 2, 3, 4]
+
+
+def test_more_folds_than_faces_or_groups() -> None:
+    with pytest.raises(DataError, match="angry has 2 faces"):
+        make_folds(np.array([0, 0, 1, 1, 1, 1]), None, 3, 0, NAMES)
+    groups = np.array(["a", "a", "a", "b", "b", "b"], dtype=object)
+    with pytest.raises(DataError, match="too few groups to split: 2, and 3 are needed") as raised:
+        make_folds(np.array([0, 1, 0, 1, 0, 1]), groups, 3, 0, NAMES)
+    assert "aufer build-dataset" in str(raised.value.hint)
+
+
+def test_without_a_test_part() -> None:
+    labels = np.repeat([0, 1, 2], 20)
+    keys = np.arange(60).astype(str).astype(object)
+    parts = split_stratified(labels, None, keys, 0, 0.25, 0, NAMES)
+    assert parts.sizes() == {"train": 45, "validation": 15, "test": 0}

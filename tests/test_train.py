@@ -24,7 +24,9 @@ import pytest
 from aufer import train as verb
 from aufer.action_units import INTENSITY_COLUMNS, au_key
 from aufer.bundle import ROWS_COLUMNS, Bundle, find_bundle, list_bundles, read_bundle
+from aufer.classifiers import bundling
 from aufer.classifiers.ctrl_c import CtrlC
+from aufer.classifiers.fitting import KINDS
 from aufer.classifiers.recipe import RECIPES
 from aufer.dataset import read_dataset
 from aufer.emotions import Emotions
@@ -477,7 +479,7 @@ def test_a_full_disk_leaves_the_old_bundle(
     def fail(*args: Any) -> None:
         raise failure
 
-    monkeypatch.setattr(verb, "draw_training", fail)
+    monkeypatch.setattr(bundling, "draw_training", fail)
     with pytest.raises(AuferError, match="disk is full"):
         train(faces, out=out, **QUICK)
     assert read_bundle(out).facts == standard.facts
@@ -569,8 +571,8 @@ def test_ctrl_c_while_the_model_is_written_waits(
         signal.raise_signal(signal.SIGINT)
         draw(*args)
 
-    draw = verb.draw_training
-    monkeypatch.setattr(verb, "draw_training", press)
+    draw = bundling.draw_training
+    monkeypatch.setattr(bundling, "draw_training", press)
     monkeypatch.setattr(logging.getLogger("aufer"), "propagate", True)
     with pytest.raises(Interrupted, match="the whole model is in"):
         train(faces, out=tmp_path / "model", **QUICK)
@@ -670,7 +672,7 @@ def test_the_command_offers_all_recipes_and_kinds() -> None:
 
     choices = {option.name: getattr(option.type, "choices", ()) for option in command.params}
     assert list(choices["recipe"]) == list(RECIPES)
-    assert list(choices["kind"]) == list(verb.KINDS)
+    assert list(choices["kind"]) == list(KINDS)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")

@@ -19,7 +19,7 @@ Missing values are empty, not 0; so are ``phash`` and ``way`` of a table that wa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ from aufer.csv_table import (
 from aufer.emotions import Emotions
 from aufer.errors import DataError
 from aufer.files import check_replaceable, is_edited, is_ours, read_json, write_with_sidecar
+from aufer.groups import Grouping, join_groupings
+from aufer.normalization import Normalization, check_same
 from aufer.provenance import Extractor, join_extractors, made_by
 
 if TYPE_CHECKING:
@@ -89,12 +91,18 @@ class AuTable:
         extractor: how the AUs were measured.
         images_folder: the folder that ``image`` is relative to, as it was given.
         notes: what a user should know of how the table came to be.
+        grouping: how the groups in ``frame`` came to be.
+        normalization: what the AUs are relative to; a dataset's may be to the person.
+        sources: where each row is from, object [n]; None where all are from one place.
     """
 
     frame: pd.DataFrame
     extractor: Extractor = field(default_factory=Extractor)
     images_folder: str = ""
     notes: tuple[str, ...] = ()
+    grouping: Grouping = field(default_factory=Grouping)
+    normalization: Normalization = field(default_factory=Normalization)
+    sources: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -142,17 +150,22 @@ def empty_frame(images: Sequence[Image]) -> pd.DataFrame:
 
 def complete(frame: pd.DataFrame) -> pd.DataFrame:
     """Give a frame all `COLUMNS`, in order and of the right types; missing ones stay empty."""
+    no_text = pd.Series("", index=frame.index).astype(str)
+    no_number = pd.Series(np.nan, index=frame.index)
+    no_count = no_number.astype("Int64")
     columns: dict[str, Any] = {}
     for name in COLUMNS:
+        values = frame.get(name)
         if name in TEXT_COLUMNS:
-            values = frame[name] if name in frame else pd.Series("", index=frame.index)
-            columns[name] = values.astype(object).where(values.notna(), "").astype(str)
+            columns[name] = (
+                no_text
+                if values is None
+                else values.astype(object).where(values.notna(), "").astype(str)
+            )
         elif name in COUNT_COLUMNS:
-            values = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
-            columns[name] = values.astype("Int64")
+            columns[name] = no_count if values is None else values.astype("Int64")
         else:
-            values = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
-            columns[name] = values.astype(np.float64)
+            columns[name] = no_number if values is None else values.astype(np.float64)
     return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
 
 
@@ -167,7 +180,27 @@ def read_au_table(path: Path, emotions: Emotions | None = None) -> AuTable:
     Raises:
         UsageError, DataError: there is no such file, or it is no AU table.
     """
-    frame = read_csv(path)
+    frame = complete(clean_rows(read_csv(path), path))
+    repeated = frame["image"][frame["image"].duplicated()]
+    if len(repeated):
+        raise repeated_image(path, repeated.iloc[0])
+    if emotions is not None:
+        labelled = frame["emotion"] != ""
+        emotions.check(frame.loc[labelled, "emotion"].unique(), f"The column emotion of {path}")
+        frame["emotion"] = [emotions.find(word) or "" for word in frame["emotion"]]
+    return add_sidecar(AuTable(frame), path, len(frame))
+
+
+def clean_rows(frame: pd.DataFrame, path: Path, *, is_part: bool = False) -> pd.DataFrame:
+    """The rows of an AU table, or a part of them, as its CSV has them: checked, not yet `complete`.
+
+    Args:
+        frame: from `csv_table.read_csv`. path: the file, for messages.
+        is_part: the file has more rows than these.
+
+    Raises:
+        DataError: it is no AU table, or a value can't be.
+    """
     if not is_au_table(list(frame.columns)):
         missing = [c for c in ("image", "status", *INTENSITY_COLUMNS) if c not in frame.columns]
         raise DataError(
@@ -181,37 +214,44 @@ def read_au_table(path: Path, emotions: Emotions | None = None) -> AuTable:
         if name in frame and (frame[name].dropna() % 1 != 0).any():
             raise DataError(f"{path}: the column {name} holds a fraction; it counts.")
     check_confidence(frame, str(path))
-    frame = complete(frame)
-    unknown = sorted(set(frame["status"]) - set(STATUSES))
+    unknown = sorted(set(frame["status"].fillna("")) - set(STATUSES))
     if unknown:
         raise DataError(
             f"{path}: the status '{unknown[0]}' is not known; known are {', '.join(STATUSES)}."
         )
-    repeated = frame["image"][frame["image"].duplicated()]
-    if len(repeated):
-        raise DataError(f"{path}: the image {repeated.iloc[0]} has more than one row.")
-    measured = frame["status"] == OK
-    check_intensities(frame[measured].reset_index(drop=True), str(path))
-    if emotions is not None:
-        labelled = frame["emotion"] != ""
-        emotions.check(frame.loc[labelled, "emotion"].unique(), f"The column emotion of {path}")
-        frame["emotion"] = [emotions.find(word) or "" for word in frame["emotion"]]
+    check_intensities(frame[frame["status"] == OK], str(path), is_part=is_part)
+    return frame
+
+
+def repeated_image(path: Path, name: str) -> DataError:
+    """The error that an image has two rows."""
+    return DataError(f"{path}: the image {name} has more than one row.")
+
+
+def add_sidecar(table: AuTable, path: Path, n_rows: int) -> AuTable:
+    """The table, or a part of it, with what its sidecar ``aus.json`` says, where there is one.
+
+    Args:
+        n_rows: of the whole file.
+
+    Raises:
+        DataError: the file is shorter than its sidecar says.
+    """
     sidecar = path.with_suffix(".json")
     facts = read_json(sidecar) if sidecar.exists() else {}
     if not is_ours(facts):
-        return AuTable(frame)
+        return table
     n_images = facts.get("n_images")
-    if isinstance(n_images, int) and len(frame) < n_images:
+    if isinstance(n_images, int) and n_rows < n_images:
         raise DataError(
-            f"{path} is cut: it has {len(frame)} rows, and {sidecar.name} tells of {n_images}.",
+            f"{path} is cut: it has {n_rows} rows, and {sidecar.name} tells of {n_images}.",
             hint="copy it again, or measure again: aufer extract --force",
         )
-    notes = (f"{path} was edited since `aufer` wrote it",) if is_edited(path, sidecar) else ()
-    return AuTable(
-        frame,
-        Extractor.from_facts(facts.get("extractor")),
+    return replace(
+        table,
+        extractor=Extractor.from_facts(facts.get("extractor")),
         images_folder=str(facts.get("images_folder", "")),
-        notes=notes,
+        notes=(f"{path} was edited since `aufer` wrote it",) if is_edited(path, sidecar) else (),
     )
 
 
@@ -239,24 +279,44 @@ def write_au_table(table: AuTable, path: Path, *, force: bool = False, command: 
 def join_tables(tables: Sequence[AuTable], names: Sequence[str] = ()) -> AuTable:
     """Several AU tables as one; where image names clash, each gets its table's name in front.
 
+    Of the groups only persons are kept: near copies and blocks are numbered within their table.
+
     Args:
         names: of the tables, as the user typed them; numbers are used where they are not distinct.
 
     Raises:
-        DataError: they are different measures.
+        DataError: they are different measures, or relative to different things.
     """
     if len(tables) == 1:
         return tables[0]
     extractor, warnings = join_extractors([table.extractor for table in tables])
-    notes = [*(note for table in tables for note in table.notes), *warnings]
+    check_same([table.normalization for table in tables])
+    prefixes = name_prefixes(names, len(tables))
     frames = [table.frame for table in tables]
-    distinct = len(set(names)) == len(tables)
-    prefixes = names if distinct else [str(n) for n in range(1, len(tables) + 1)]
     if pd.concat([frame["image"] for frame in frames]).duplicated().any():
         frames = [
-            table.frame.assign(image=[f"{prefix}/{image}" for image in table.frame["image"]])
-            for prefix, table in zip(prefixes, tables, strict=True)
+            frame.assign(image=[f"{prefix}/{image}" for image in frame["image"]])
+            for prefix, frame in zip(prefixes, frames, strict=True)
         ]
-    return AuTable(
-        pd.concat(frames, ignore_index=True), extractor, notes=tuple(dict.fromkeys(notes))
+    groups, grouping, shared = join_groupings(
+        [table.grouping for table in tables], [frame["group"].tolist() for frame in frames]
     )
+    notes = [*(note for table in tables for note in table.notes), *warnings, *shared]
+    sources = [
+        np.full(len(table), prefix, dtype=object) if table.sources is None else table.sources
+        for prefix, table in zip(prefixes, tables, strict=True)
+    ]
+    return AuTable(
+        pd.concat(frames, ignore_index=True).assign(group=groups),
+        extractor,
+        notes=tuple(dict.fromkeys(notes)),
+        grouping=grouping,
+        normalization=tables[0].normalization,
+        sources=np.concatenate(sources),
+    )
+
+
+def name_prefixes(names: Sequence[str], n_tables: int) -> list[str]:
+    """What is put before the image names of each table where they clash: see `join_tables`."""
+    distinct = len(set(names)) == n_tables
+    return list(names) if distinct else [str(number) for number in range(1, n_tables + 1)]

@@ -10,14 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aufer.action_units import INTENSITY_COLUMNS, au_key
-from aufer.au_table import (
-    DEFAULT_MIN_CONFIDENCE,
-    LOW_CONFIDENCE,
-    STATUSES,
-    AuTable,
-    join_tables,
-)
+from aufer.action_units import INTENSITY_COLUMNS
+from aufer.au_table import DEFAULT_MIN_CONFIDENCE, AuTable, join_tables
 from aufer.dataset import (
     EXCLUDED_COLUMNS,
     ROW_COLUMNS,
@@ -27,14 +21,29 @@ from aufer.dataset import (
 )
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
+from aufer.face_selection import (
+    IN_DATASET,
+    count_selection,
+    leave_out_baselines,
+    select_faces,
+)
 from aufer.files import sha256_of
+from aufer.groups import (
+    AUTO,
+    BLOCKS,
+    IMAGES,
+    NAMED,
+    NONE,
+    Grouping,
+    GroupRule,
+    find_weak_groups,
+    group_by_blocks,
+    group_by_images,
+)
+from aufer.normalization import HOWS, Normalization, RelativeFaces, relate_to_persons
 from aufer.openface.faces import read_faces
 from aufer.openface.measuring.plan import Plan
-
-DUPLICATE = "duplicate"
-CONFLICT = "conflict"
-OTHER_EMOTION = "other_emotion"
-IN_DATASET = "in_dataset"
+from aufer.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)
@@ -45,81 +54,14 @@ class Built:
         dataset: the faces taken. excluded: every other image, with status and reason.
         counts: one row per emotion: number of images, of each status, and in the dataset.
         table: the AU table that it was made of.
+        rows: int64 [len(table)], each image's data row in the dataset, from 1 on; 0: not in it.
     """
 
     dataset: Dataset
     excluded: pd.DataFrame
     counts: pd.DataFrame
     table: AuTable
-
-
-def read_source(source: Path, emotions: Emotions, faces: str = "largest") -> AuTable:
-    """An AU table, a folder of OpenFace's own files, or another dataset, as an AU table."""
-    if not source.exists():
-        raise UsageError(
-            f"There is no {source}.",
-            hint="measure your images first: aufer extract; or name a folder of OpenFace CSVs: "
-            "aufer build-dataset FOLDER",
-        )
-    return read_faces(source, emotions, plan=Plan(faces=faces))
-
-
-def select_faces(
-    table: AuTable,
-    min_confidence: float = DEFAULT_MIN_CONFIDENCE,
-    emotions: Emotions | None = None,
-) -> pd.DataFrame:
-    """For each row of the table whether it goes into the dataset, and why not.
-
-    Rows with equal AUs: of those with one label the first is kept (``duplicate``); with different
-    labels none is (``conflict``), for nobody can tell which label is right.
-
-    Returns:
-        columns ``status`` (``in_dataset``, or why not) and ``reason``; the table's index.
-    """
-    frame = table.frame
-    status = table.answer_status(min_confidence)
-    reason = frame["reason"].to_numpy(dtype=object).copy()
-    usable = table.is_usable(min_confidence)
-    low = status == LOW_CONFIDENCE
-    confidence = frame["confidence"].to_numpy(dtype=np.float64)
-    reason[low] = [f"confidence {value:g} is below {min_confidence:g}" for value in confidence[low]]
-    if emotions is not None:
-        other = ~frame["emotion"].isin(emotions.names).to_numpy()
-        status[other], reason[other] = OTHER_EMOTION, "not one of the emotions asked for"
-        usable &= ~other
-    status[usable] = IN_DATASET
-    values = table.intensities().tolist()
-    first_with: dict[str, int] = {}
-    labels_of: dict[str, set[str]] = {}
-    keys = {row: au_key(values[row]) for row in np.flatnonzero(usable).tolist()}
-    images, words = frame["image"].tolist(), frame["emotion"].tolist()
-    for row, key in keys.items():
-        labels_of.setdefault(key, set()).add(words[row])
-    for row, key in keys.items():
-        first = first_with.setdefault(key, row)
-        if len(labels_of[key]) > 1:
-            status[row] = CONFLICT
-            reason[row] = "equal AUs under different emotions: " + ", ".join(sorted(labels_of[key]))
-        elif first != row:
-            status[row] = DUPLICATE
-            reason[row] = f"equal AUs as {images[first]}"
-    return pd.DataFrame({"status": status, "reason": reason}, index=frame.index)
-
-
-def count_selection(table: AuTable, selection: pd.DataFrame, emotions: Emotions) -> pd.DataFrame:
-    """Images by emotion and fate, with totals; columns that are zero throughout are left out."""
-    columns = [*STATUSES[1:], OTHER_EMOTION, LOW_CONFIDENCE, DUPLICATE, CONFLICT, IN_DATASET]
-    others = sorted(set(table.frame["emotion"]) - set(emotions.names))
-    counts = pd.crosstab(table.frame["emotion"].to_numpy(), selection["status"].to_numpy())
-    counts = counts.reindex(index=[*emotions.names, *others], columns=columns, fill_value=0)
-    counts.insert(0, "images", counts.sum(axis=1))
-    measured = counts[[DUPLICATE, CONFLICT, IN_DATASET]].sum(axis=1)
-    counts.insert(list(counts.columns).index(DUPLICATE), "ok", measured)
-    counts.loc["total"] = counts.sum()
-    always = {"images", "no_face", LOW_CONFIDENCE, "ok", IN_DATASET}
-    totals = {str(name): int(n) for name, n in counts.sum().items()}
-    return counts[[name for name, total in totals.items() if name in always or total > 0]]
+    rows: np.ndarray
 
 
 def build_dataset(
@@ -129,6 +71,10 @@ def build_dataset(
     emotions: Emotions | None = None,
     min_confidence: float = DEFAULT_MIN_CONFIDENCE,
     faces: str = "largest",
+    groups: str | None = None,
+    normalize: str = "none",
+    images: Path | None = None,
+    progress: Progress = no_progress,
     force: bool = False,
 ) -> Built:
     """Make ``emotion.csv``, its sidecars and ``csv/<emotion>.csv``.
@@ -140,13 +86,27 @@ def build_dataset(
             other well-known emotions in the sources are left out (``other_emotion``).
         min_confidence: OpenFace's confidence below which a face is left out.
         faces: which face of several, for folders of OpenFace CSVs.
+        groups: ``COLUMN|REGEX|images|blocks:N|none`` (docs/groups.md). None: the column group; else
+            near copies, where the pictures' hashes are known; else none.
+        normalize: ``none``, or AUs relative to the person: ``group`` or ``neutral``.
+        images: the folder of the pictures that OpenFace CSVs were made of.
+        progress: told how many of them were read.
         force: replace files that a person edited.
 
     Raises:
-        UsageError: a source doesn't exist. DataError: it can't be used, or an emotion is left
-        without a face. AuferError: an output was edited by a person.
+        UsageError: a source doesn't exist, or an option can't be. DataError: a source can't be
+        used, an emotion is left without a face, a face without its group or a person without a
+        baseline. AuferError: an output was edited by a person.
     """
     emotions = emotions or Emotions()
+    rule = GroupRule.parse(groups)
+    if normalize not in HOWS:
+        raise UsageError(f"--normalize is one of {', '.join(HOWS)}, not {normalize}.")
+    if normalize != NONE and rule.kind not in (AUTO, NAMED):
+        raise UsageError(
+            f"--normalize {normalize} needs groups that are persons, not --groups {groups}.",
+            hint="name a column, or a pattern in the file names: --groups '^([A-Z]{2}\\d\\d)'",
+        )
     if out.resolve() in [source.resolve() for source in sources]:
         raise UsageError(
             f"{out} is the source too; it would be replaced.", hint="choose another name: --out"
@@ -154,37 +114,43 @@ def build_dataset(
     check_dataset_replaceable(out, emotions, force=force)
     # a set of one's own may be a choice among those at hand; the usual six are complete
     readable = emotions if emotions == Emotions() else emotions.with_others()
+    names = [source.as_posix() for source in sources]
     table = join_tables(
-        [read_source(source, readable, faces) for source in sources],
-        names=[source.as_posix() for source in sources],
+        [_read(source, readable, faces, rule, images, progress) for source in sources], names
     )
-    named = " and ".join(str(source) for source in sources)
-    unlabelled = int((table.frame["emotion"] == "").sum())
-    if unlabelled:
-        raise DataError(
-            f"{unlabelled} of the {len(table)} images in {named} have no emotion.",
-            hint="measure them with labels: aufer extract IMAGES --labels labels.csv",
-        )
+    _check_table(table, " and ".join(names), images)
     selection = select_faces(table, min_confidence, emotions)
+    normalization, values = table.normalization, table.intensities()
+    if normalize not in (NONE, normalization.how):
+        relative = _relate(table, normalize, min_confidence)
+        selection, values = leave_out_baselines(selection, relative), relative.values
+        normalization = Normalization(normalize, min_confidence, relative.n_persons)
     counts = count_selection(table, selection, emotions)
-    _check_every_emotion(counts, emotions, sources, min_confidence)
+    typed = [*names, *_typed("--groups", groups), *_typed("--normalize", normalize)]
+    _check_every_emotion(counts, emotions, " and ".join(names), typed, min_confidence)
     taken = (selection["status"] == IN_DATASET).to_numpy()
-    frame = table.frame
-    excluded = frame.loc[~taken, ["image", "emotion", "confidence"]].assign(
-        status=selection["status"][~taken], reason=selection["reason"][~taken]
-    )
-    kept = frame[taken].reset_index(drop=True)
+    sources_of_rows = table.sources
+    if sources_of_rows is None:
+        sources_of_rows = np.full(len(table), names[0], dtype=object)
+    kept = table.frame.assign(source=sources_of_rows)[taken].reset_index(drop=True)
+    labels = kept["emotion"].map(emotions.number).to_numpy(dtype=np.int64)
+    kept["group"], grouping = _group(kept, labels, rule, table.grouping)
+    notes = (*table.notes, *find_weak_groups(kept["group"].tolist(), kept["emotion"].tolist()))
     dataset = Dataset(
-        aus=kept.loc[:, list(INTENSITY_COLUMNS)],
-        labels=kept["emotion"].map(emotions.number).to_numpy(dtype=np.int64),
+        aus=pd.DataFrame(values[taken], columns=list(INTENSITY_COLUMNS)),
+        labels=labels,
         rows=kept.loc[:, list(ROW_COLUMNS)],
         emotions=emotions,
         extractor=table.extractor,
+        grouping=grouping,
+        normalization=normalization,
         path=out,
-        notes=table.notes,
+        notes=notes,
     )
+    excluded = table.frame[~taken].assign(**selection[~taken]).loc[:, list(EXCLUDED_COLUMNS)]
     facts = {
-        "sources": [str(source) for source in sources],
+        "sources": names,
+        "by_source": _count_sources(sources_of_rows, taken),
         "images_folder": table.images_folder,
         "min_confidence": min_confidence,
         "faces": faces,
@@ -192,30 +158,119 @@ def build_dataset(
         "by_emotion": {
             emotion: {str(c): int(n) for c, n in row.items()} for emotion, row in counts.iterrows()
         },
-        "notes": list(table.notes),
+        "notes": list(notes),
     }
-    excluded = excluded.loc[:, list(EXCLUDED_COLUMNS)]
     write_dataset(dataset, excluded, out, facts, force=force)
-    return Built(replace(dataset, sha256=sha256_of(out)), excluded, counts, table)
+    rows = np.where(taken, np.cumsum(taken), 0)
+    return Built(replace(dataset, sha256=sha256_of(out)), excluded, counts, table, rows)
+
+
+def _read(
+    source: Path,
+    emotions: Emotions,
+    faces: str,
+    rule: GroupRule,
+    images: Path | None,
+    progress: Progress,
+) -> AuTable:
+    """An AU table, a folder of OpenFace's own files, or another dataset, as an AU table."""
+    if not source.exists():
+        raise UsageError(
+            f"There is no {source}.",
+            hint="measure your images first: aufer extract; or name a folder of OpenFace CSVs: "
+            "aufer build-dataset FOLDER",
+        )
+    plan = Plan(faces=faces)
+    return read_faces(source, emotions, plan=plan, groups=rule, images=images, progress=progress)
+
+
+def _check_table(table: AuTable, named: str, images: Path | None) -> None:
+    """Raise `DataError` where an image has no label, or none has a picture."""
+    frame = table.frame
+    unlabelled = int((frame["emotion"] == "").sum())
+    if unlabelled:
+        raise DataError(
+            f"{unlabelled} of the {len(table)} images in {named} have no emotion.",
+            hint="measure them with labels: aufer extract IMAGES --labels labels.csv",
+        )
+    if images is not None and not (frame["phash"] != "").any():
+        raise DataError(
+            f"No picture in {images} belongs to an image of {named}; its first is "
+            f"{frame['image'].iloc[0]}.",
+            hint="below --images the pictures have the same paths as the CSVs: happy/a.jpg for "
+            "happy/a.csv",
+        )
+
+
+def _relate(table: AuTable, how: str, min_confidence: float) -> RelativeFaces:
+    """The AUs relative to their persons."""
+    if table.normalization.is_relative:
+        raise DataError(
+            f"The AUs are already relative to the person (--normalize {table.normalization.how}).",
+            hint="build from the AU table that they were made of",
+        )
+    if not table.grouping.knows_persons:
+        raise DataError(
+            f"--normalize {how} needs to know who is who; these faces have no groups.",
+            hint="name a column, or a pattern in the file names: --groups '^([A-Z]{2}\\d\\d)'",
+        )
+    return relate_to_persons(
+        table.intensities(),
+        table.frame["group"].tolist(),
+        table.is_usable(min_confidence),
+        table.frame["emotion"].tolist(),
+        how,
+    )
+
+
+def _group(
+    kept: pd.DataFrame, labels: np.ndarray, rule: GroupRule, read: Grouping
+) -> tuple[list[str], Grouping]:
+    """The groups of the dataset's rows: of persons those that were read, or else by the rule."""
+    n = len(kept)
+    if rule.kind == NONE:
+        return [""] * n, Grouping()
+    if rule.kind == BLOCKS:
+        return group_by_blocks(labels, rule.size)
+    hashes = kept["phash"].tolist()
+    if rule.kind == IMAGES:
+        return group_by_images(hashes)
+    if read.knows_persons:
+        groups = kept["group"].tolist()
+        return groups, Grouping.of(read.kind, read.rule, groups)
+    return group_by_images(hashes) if any(hashes) else ([""] * n, Grouping())
+
+
+def _count_sources(sources: np.ndarray, taken: np.ndarray) -> dict[str, dict[str, int]]:
+    """Images of each source, and how many of them are in the dataset."""
+    return {
+        str(name): {"images": int(n), IN_DATASET: int(taken[sources == name].sum())}
+        for name, n in pd.Series(sources).value_counts(sort=False).items()
+    }
+
+
+def _typed(option: str, value: str | None) -> list[str]:
+    """An option as it was typed; nothing where it is its default."""
+    return [] if value in (None, NONE) else [option, str(value)]
 
 
 def _check_every_emotion(
-    counts: pd.DataFrame, emotions: Emotions, sources: Sequence[Path], min_confidence: float
+    counts: pd.DataFrame, emotions: Emotions, named: str, typed: list[str], min_confidence: float
 ) -> None:
+    """Raise `DataError` where an emotion is left without a face."""
     empty = [name for name in emotions if counts.loc[name, IN_DATASET] == 0]
     if not empty:
         return
     fates = counts.loc[empty[0]].drop(["images", "ok", IN_DATASET])
     why = ", ".join(f"{n} {fate}" for fate, n in fates.items() if n) or "none was there"
     left = [name for name in emotions if name not in empty]
-    named = " and ".join(str(source) for source in sources)
-    typed = shlex.join(str(source) for source in sources)
+    command = shlex.join(["aufer", "build-dataset", *typed, "--emotions", ",".join(left)])
     n_images = int(counts["images"][empty[0]])
     names = " and ".join(f"'{name}'" for name in empty)
     raise DataError(
         f"{named} has no usable face of {names} (of {n_images} images of "
         f"{empty[0]}: {why}; confidence threshold {min_confidence:g}).",
-        hint=f"add images, or do without: aufer build-dataset {typed} --emotions {','.join(left)}"
+        hint=f"add images, or do without: {command}"
         if len(left) > 1
         else "add images of at least two emotions",
     )

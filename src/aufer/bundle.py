@@ -3,7 +3,8 @@
 ``model.keras`` (the best checkpoint), ``model.onnx`` (the same network for onnxruntime),
 ``bundle.json`` (kind, input, ordered features and labels, extractor, dataset, split, training,
 metrics, versions), ``rows.csv`` (which face was in which part of the split), ``history.csv``,
-``training.png``, ``checkpoints/`` and ``README.md`` (the model card).
+``training.png``, ``checkpoints/``, ``README.md`` (the model card) and, where it was asked for,
+``cross-validation/``. Kinds that are no network have neither ``model.keras`` nor a history.
 
 Predicting runs ``model.onnx``; TensorFlow is never imported for it. A bundle that lacks one of its
 files (older checkpoints aside) is refused all the same: what it says could not be checked.
@@ -29,6 +30,8 @@ from aufer.files import check_folder_replaceable, read_json, sha256_of
 from aufer.provenance import Extractor
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from aufer.dataset import Dataset
     from aufer.splits import Parts
 
@@ -37,7 +40,7 @@ FACTS_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
 KERAS_NAME = "model.keras"
 ROWS_NAME = "rows.csv"
-ROWS_COLUMNS = ("part", "image", "sha256", "emotion", "group", "aus")
+ROWS_COLUMNS = ("part", "image", "sha256", "phash", "emotion", "group", "aus")
 """Columns of ``rows.csv``: part is train, validation or test; aus is `action_units.au_key`."""
 
 HISTORY_NAME = "history.csv"
@@ -46,8 +49,14 @@ PLOT_NAME = "training.png"
 CARD_NAME = "README.md"
 
 CHECKPOINTS = "checkpoints"
+CV_FOLDS_NAME = "cross-validation/folds.csv"
+CV_PREDICTIONS_NAME = "cross-validation/predictions.csv"
 
 AU_INPUT = "aus"
+
+ROWS_AT_ONCE = 2048
+"""Faces that one call of onnxruntime answers: what the layers hold of so many stays in a core's
+cache; all at once are slower and take more memory (benchmarks/predict_speed.py)."""
 
 _RETRAIN = "train it again: aufer train"
 
@@ -93,23 +102,27 @@ class Bundle:
         Returns:
             float32 [n, emotions], rows sum to 1.
         """
-        if values.ndim != 2 or values.shape[1] != len(self.features):
+        n_features, n_labels = len(self.facts["features"]), len(self.facts["labels"])
+        if values.ndim != 2 or values.shape[1] != n_features:
             raise DataError(
-                f"The model {self.name} takes {len(self.features)} features, not an array of shape "
+                f"The model {self.name} takes {n_features} features, not an array of shape "
                 f"{values.shape}."
             )
         if self._session is None:
             self._session = self._open()
-        if len(values) == 0:
-            return np.zeros((0, len(self.emotions)), dtype=np.float32)
-        feed = {self._session.get_inputs()[0].name: np.ascontiguousarray(values, dtype=np.float32)}
-        found = np.asarray(self._session.run(None, feed)[0])
-        if found.shape != (len(values), len(self.emotions)):
-            raise DataError(
-                f"The model {self.name} gives {found.shape[-1]} outputs, and {FACTS_NAME} names "
-                f"{len(self.emotions)} labels.",
-                hint=_RETRAIN,
-            )
+        session = self._session
+        name = session.get_inputs()[0].name
+        found = np.empty((len(values), n_labels), dtype=np.float32)
+        for start in range(0, len(values), ROWS_AT_ONCE):
+            rows = np.ascontiguousarray(values[start : start + ROWS_AT_ONCE], dtype=np.float32)
+            given = session.run(None, {name: rows})[0]
+            if given.shape != (len(rows), n_labels):
+                raise DataError(
+                    f"The model {self.name} gives {given.shape[-1]} outputs, and {FACTS_NAME} "
+                    f"names {n_labels} labels.",
+                    hint=_RETRAIN,
+                )
+            found[start : start + len(rows)] = given
         return found
 
     def _open(self) -> Any:
@@ -271,6 +284,13 @@ def write_history(folder: Path, history: Sequence[dict[str, float]]) -> None:
         writer = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
+
+
+def write_cross_validation(folder: Path, folds: pd.DataFrame, predictions: pd.DataFrame) -> None:
+    """Write a row per fold and model, and what one's own model said of each held-out face."""
+    for name, table in ((CV_FOLDS_NAME, folds), (CV_PREDICTIONS_NAME, predictions)):
+        (folder / name).parent.mkdir(exist_ok=True)
+        table.to_csv(folder / name, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def list_bundles(folder: Path) -> list[Path]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,23 +39,65 @@ def read_csv(path: Path) -> pd.DataFrame:
     Raises:
         UsageError: there is no such file. DataError: it is empty, cut, or no CSV.
     """
-    if not path.is_file():
-        raise UsageError(f"The file {path} does not exist.", hint="check the path")
     header = _check_whole(path)
+    with _csv_errors(path):
+        frame: pd.DataFrame = pd.read_csv(path, **_reading(header))
+    return _clean(frame, header, path)
+
+
+def read_texts(path: Path, column: str) -> list[str] | None:
+    """One column of a CSV as it is written, whatever is in it; None where it has no such column."""
+    header = _check_whole(path)
+    names = clean_names(header)
+    if column not in names:
+        return None
+    name = header[names.index(column)]
+    with _csv_errors(path):
+        frame = pd.read_csv(path, usecols=[name], dtype=str, keep_default_na=False)
+    return [text.strip() for text in frame[name].tolist()]
+
+
+def read_csv_parts(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+    """Read a CSV as `read_csv` does, at most ``rows`` rows at a time.
+
+    The index counts on, so that the checks below name the row of the file. A file without a row
+    gives one empty part.
+
+    Raises:
+        UsageError, DataError: as `read_csv`; what is wrong further on, when it is come to.
+    """
+    header = _check_whole(path)
+    with _csv_errors(path), pd.read_csv(path, chunksize=rows, **_reading(header)) as parts:
+        for part in parts:
+            yield _clean(part, header, path)
+
+
+def _reading(header: Sequence[str]) -> dict[str, Any]:
+    """What `pandas.read_csv` is told of a file with these column names."""
     texts = [name for name in header if clean_names([name])[0] in TEXT_COLUMNS]
     gaps = {name: ["", "NA", "NaN", "nan", "-nan", "NULL"] for name in header if name not in texts}
+    return {
+        "low_memory": False,
+        "dtype": dict.fromkeys(texts, str),
+        "keep_default_na": False,
+        "na_values": gaps,
+    }
+
+
+@contextmanager
+def _csv_errors(path: Path) -> Iterator[None]:
+    """What pandas raises while it reads, as a `DataError`."""
     try:
-        frame = pd.read_csv(
-            path,
-            low_memory=False,
-            dtype=dict.fromkeys(texts, str),
-            keep_default_na=False,
-            na_values=gaps,
-        )
+        yield
     except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
         raise DataError(f"{path} is not a whole CSV table: {str(error).strip()}.") from error
-    for name in texts:
-        frame[name] = frame[name].str.strip()
+
+
+def _clean(frame: pd.DataFrame, header: Sequence[str], path: Path) -> pd.DataFrame:
+    names = clean_names(header)
+    for name in header:
+        if clean_names([name])[0] in TEXT_COLUMNS:
+            frame[name] = frame[name].str.strip()
     frame.columns = pd.Index(clean_names(frame.columns))
     if not isinstance(frame.index, pd.RangeIndex):
         raise DataError(
@@ -61,7 +105,6 @@ def read_csv(path: Path) -> pd.DataFrame:
             hint="save it again as plain CSV, without an index",
         )
     wanted = (*TEXT_COLUMNS, *INTENSITY_COLUMNS, "confidence")
-    names = clean_names(header)
     repeated = [name for name in names if name in wanted and names.count(name) > 1]
     if repeated:
         raise DataError(f"{path} has the column {repeated[0]} more than once.")
@@ -70,6 +113,8 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 def _check_whole(path: Path) -> list[str]:
     """The names in a CSV's header; `DataError` if the file is empty, cut, or not by commas."""
+    if not path.is_file():
+        raise UsageError(f"The file {path} does not exist.", hint="check the path")
     with path.open("rb") as file:
         header = file.readline()
         size = file.seek(0, os.SEEK_END)
@@ -110,35 +155,43 @@ def to_numbers(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.Da
         given = values.notna() & (values.astype(str).str.strip() != "")
         wrong = np.flatnonzero((numbers.isna() & given).to_numpy())
         if len(wrong):
-            text = str(values.iloc[wrong[0]])[:30]
+            text, row = str(values.iloc[wrong[0]])[:30], frame.index[wrong[0]] + 1
             raise DataError(
-                f"{where}: {name} in data row {int(wrong[0]) + 1} is {text!r}, not a number.",
+                f"{where}: {name} in data row {row} is {text!r}, not a number.",
                 hint="use a decimal point, and no text, in the AU columns",
             )
         result[name] = numbers.astype(np.float64)
     return pd.DataFrame(result, index=frame.index)
 
 
-def check_intensities(frame: pd.DataFrame, where: str) -> None:
+def check_intensities(
+    frame: pd.DataFrame, where: str, *, is_part: bool = False, are_differences: bool = False
+) -> None:
     """Raise `DataError` naming the first row with an AU that is no number within 0-5.
 
     Args:
         frame: has the 17 intensity columns as numbers; every row is expected to be measured.
-        where: the file, for the message.
+        where: the file, for the message. is_part: there may be such rows beyond these.
+        are_differences: of a person's baseline: -5 to 5.
     """
     values = frame.loc[:, list(INTENSITY_COLUMNS)].to_numpy(dtype=np.float64)
     low, high = INTENSITY_RANGE
+    low, limits = (
+        (-high, f"-{high:g} to {high:g}") if are_differences else (low, f"{low:g}-{high:g}")
+    )
     bad = ~((values >= low) & (values <= high))
     if not bad.any():
         return
     row, column = (int(i) for i in np.argwhere(bad)[0])
     value = values[row, column]
-    what = "is empty or no number" if np.isnan(value) else f"is {value:g}, outside 0-5"
+    what = "is empty or no number" if np.isnan(value) else f"is {value:g}, outside {limits}"
     others = int(bad.any(axis=1).sum()) - 1
-    more = f" ({others} more rows have such values)" if others else ""
+    least = "at least " if is_part else ""
+    more = f" ({least}{others} more rows have such values)" if others else ""
     raise DataError(
-        f"{where}: {INTENSITY_COLUMNS[column]} in data row {row + 1} {what}{more}.",
-        hint="AU_r intensities are OpenFace's numbers from 0 to 5; correct or remove the row",
+        f"{where}: {INTENSITY_COLUMNS[column]} in data row {frame.index[row] + 1} {what}{more}.",
+        hint="AU_r intensities are OpenFace's numbers from 0 to 5; correct or remove the row "
+        "(differences from a person's baseline are read with the .json beside them only)",
     )
 
 
@@ -150,7 +203,7 @@ def check_confidence(frame: pd.DataFrame, where: str) -> None:
     if len(bad):
         value = frame["confidence"].iloc[bad[0]]
         raise DataError(
-            f"{where}: confidence in data row {int(bad[0]) + 1} is {value:g}, outside 0-1."
+            f"{where}: confidence in data row {frame.index[bad[0]] + 1} is {value:g}, outside 0-1."
         )
 
 

@@ -1,9 +1,9 @@
 """The dataset (``emotion.csv``): 17 AU intensities and a label number per face.
 
-Beside it lie ``emotion.rows.csv`` (the same rows: image, sha256, emotion, group, confidence),
-``emotion.excluded.csv`` (every image that is not in it, with the reason) and ``emotion.json``
-(schema, counts, hashes, extractor, thresholds). Reading is liberal: a file from elsewhere may have
-spaces in its header, further columns, and emotion names instead of numbers.
+Beside it lie ``emotion.rows.csv`` (the same rows: `ROW_COLUMNS`), ``emotion.excluded.csv`` (every
+image that is not in it, with the reason) and ``emotion.json`` (schema, counts, hashes, extractor,
+groups, thresholds). Reading is liberal: a file from elsewhere may have spaces in its header,
+further columns, and emotion names instead of numbers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ import numpy as np
 import pandas as pd
 
 from aufer.action_units import INTENSITY_COLUMNS, au_key
-from aufer.csv_table import check_intensities, check_not_video, csv_writer, read_csv, to_numbers
+from aufer.csv_table import (
+    check_intensities,
+    check_not_video,
+    csv_writer,
+    read_csv,
+    read_texts,
+    to_numbers,
+)
 from aufer.emotions import Emotions
 from aufer.errors import DataError
 from aufer.files import (
@@ -28,10 +35,15 @@ from aufer.files import (
     sha256_of,
     write_with_sidecar,
 )
+from aufer.groups import Grouping
+from aufer.normalization import Normalization
 from aufer.provenance import Extractor, made_by
 
 SCHEMA = "aufer/dataset/1"
-ROW_COLUMNS = ("image", "sha256", "emotion", "group", "confidence")
+ROW_COLUMNS = ("image", "sha256", "emotion", "group", "confidence", "phash", "source")
+OLD_ROW_COLUMNS = ROW_COLUMNS[:5]
+"""What the rows' file had before pictures and sources were told."""
+
 EXCLUDED_COLUMNS = ("image", "emotion", "status", "reason", "confidence")
 LABEL_COLUMN = "emotion"
 
@@ -41,11 +53,13 @@ class Dataset:
     """A labelled set of faces.
 
     Attributes:
-        aus: float64 [n, 17], columns `INTENSITY_COLUMNS`, values 0-5.
+        aus: float64 [n, 17], columns `INTENSITY_COLUMNS`, values 0-5; -5..5 where they are relative
+            to a person.
         labels: int64 [n], positions in ``emotions``.
         rows: one row per face: `ROW_COLUMNS`; texts empty and confidence NaN where unknown.
         emotions: the emotions in label order.
         extractor: how the AUs were measured.
+        grouping: how the groups came to be. normalization: what the AUs are relative to.
         path, sha256: the file it was read from.
         notes: what a user should know, e.g. that groups are unknown.
     """
@@ -55,6 +69,8 @@ class Dataset:
     rows: pd.DataFrame
     emotions: Emotions
     extractor: Extractor = field(default_factory=Extractor)
+    grouping: Grouping = field(default_factory=Grouping)
+    normalization: Normalization = field(default_factory=Normalization)
     path: Path | None = None
     sha256: str = ""
     notes: tuple[str, ...] = ()
@@ -103,7 +119,7 @@ def read_dataset(path: Path, emotions: Emotions | None = None) -> Dataset:
 
     Raises:
         UsageError: no such file. DataError: columns missing, text in a number, an intensity outside
-        0-5, a label outside the set.
+        0-5 (-5..5 where the sidecar says that they are differences), a label outside the set.
     """
     frame = read_csv(path)
     check_not_video(list(frame.columns), str(path))
@@ -118,31 +134,48 @@ def read_dataset(path: Path, emotions: Emotions | None = None) -> Dataset:
     if frame.empty:
         raise DataError(f"{path} has a header but no row.")
     aus = to_numbers(frame, INTENSITY_COLUMNS, str(path))
-    check_intensities(aus, str(path))
     facts, rows, notes = _read_sidecars(path, len(frame))
+    normalization = Normalization.from_facts(facts.get("normalization", {}))
+    check_intensities(aus, str(path), are_differences=normalization.is_relative)
     own = Emotions(tuple(facts["emotions"])) if facts.get("emotions") else emotions or Emotions()
     emotions = emotions or own
     labels = _read_labels(frame[LABEL_COLUMN], own, emotions, path)
     if rows is None:
-        rows = pd.DataFrame(index=frame.index)
-        for name in ("image", "sha256", "group"):
-            rows[name] = frame[name] if name in frame and not facts else ""
-        rows["confidence"] = np.nan
-    rows = rows.assign(emotion=[emotions.names[label] for label in labels])
-    if not (rows["group"] != "").any():
-        notes.append(
-            "groups (persons, series of pictures) are unknown: the same person may be on both "
-            "sides of a split, and accuracy then looks better than it is on new people"
-        )
+        own_columns = () if facts else ("image", "sha256", "group", "phash", "source")
+        rows = frame[[name for name in own_columns if name in frame]]
+        facts.pop("groups", None)
+    rows = _complete_rows(rows).assign(emotion=[emotions.names[label] for label in labels])
+    if "groups" in facts:
+        grouping = Grouping.from_facts(facts["groups"])
+    else:  # made elsewhere, or by an older version
+        grouping = Grouping.by_column(rows["group"].tolist())
+    if grouping.limits:
+        notes.append(grouping.limits)
     return Dataset(
         aus=aus,
         labels=labels,
         rows=rows.loc[:, list(ROW_COLUMNS)],
         emotions=emotions,
         extractor=Extractor.from_facts(facts.get("extractor")),
+        grouping=grouping,
+        normalization=normalization,
         path=path,
         sha256=sha256_of(path),
         notes=tuple(notes),
+    )
+
+
+def _complete_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with all `ROW_COLUMNS`: texts without gaps, the confidence as a number."""
+    texts = {
+        name: rows[name].fillna("").astype(str) if name in rows else ""
+        for name in ROW_COLUMNS
+        if name != "confidence"
+    }
+    given = rows["confidence"] if "confidence" in rows else pd.Series(np.nan, index=rows.index)
+    return pd.DataFrame(
+        {**texts, "confidence": pd.to_numeric(given, errors="coerce").astype(np.float64)},
+        index=rows.index,
     )
 
 
@@ -178,13 +211,24 @@ def _read_sidecars(
         note = f"{beside['rows'].name} is missing: file names and groups are unknown"
         return facts, None, [note]
     rows = pd.read_csv(beside["rows"], dtype=str, keep_default_na=False)
-    if len(rows) != n_rows or not set(ROW_COLUMNS) <= set(rows.columns):
+    if len(rows) != n_rows or not set(OLD_ROW_COLUMNS) <= set(rows.columns):
         raise DataError(
             f"{beside['rows']} does not belong to {path}: {len(rows)} rows and {n_rows}.",
             hint="make both again: aufer build-dataset --force",
         )
-    rows["confidence"] = pd.to_numeric(rows["confidence"], errors="coerce")
     return facts, rows, []
+
+
+def read_row_texts(path: Path, column: str) -> list[str] | None:
+    """A column of a dataset, or of the rows beside it, as texts; None where neither has it.
+
+    The rows' file counts as long as it is beside the dataset that it was written with.
+    """
+    beside = sidecar_paths(path)
+    found = read_texts(path, column)
+    if found is None and beside["rows"].is_file() and not is_edited(path, beside["facts"]):
+        found = read_texts(beside["rows"], column)
+    return found
 
 
 def output_paths(path: Path, emotions: Emotions) -> dict[Path, Path]:
@@ -243,6 +287,8 @@ def write_dataset(
             "n_rows": len(dataset),
             "counts": dataset.counts(),
             "extractor": dataset.extractor.facts(),
+            "groups": dataset.grouping.facts(),
+            "normalization": dataset.normalization.facts(),
             **facts,
         },
     )

@@ -27,10 +27,31 @@ ALIASES: dict[str, str] = {
 }
 """Other words for an emotion, as folder names of published face sets spell them."""
 
+PROTOTYPES: dict[str, tuple[str, ...]] = {
+    "angry": ("AU04", "AU05", "AU07", "AU23"),
+    "disgust": ("AU09", "AU10", "AU15", "AU17"),
+    "happy": ("AU06", "AU12"),
+    "neutral": (),
+    "sad": ("AU01", "AU04", "AU15"),
+    "surprise": ("AU01", "AU02", "AU05", "AU25", "AU26"),
+}
+"""The AUs of the prototype of each emotion; neutral: none.
+
+The union of EMFACS (Friesen & Ekman: EMFACS-7, 1983) and of the table in the FACS manual (Ekman,
+Friesen & Hager: Facial action coding system, the investigator's guide, 2002), as far as OpenFace
+measures the AU's intensity. What is usual when an emotion is shown, never the truth about a face.
+"""
+
+OPTIONAL_AUS: dict[str, tuple[str, ...]] = {
+    "disgust": ("AU04",),
+    "happy": ("AU25",),
+    "sad": ("AU17",),
+}
+"""AUs that may be there or not in an emotion's prototype."""
 
 RESERVED = frozenset(
     "image sha256 group status reason confidence emotion label predicted correct "
-    "seen_in_training".split()
+    "seen_in_training seen_how by_majority by_prototypes".split()
 )
 """Columns of the tables in which each emotion has a column too."""
 

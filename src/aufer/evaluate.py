@@ -1,25 +1,34 @@
-"""How a model does on faces it never saw."""
+"""How well a model reads faces that it never saw."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from aufer.action_units import au_key
-from aufer.au_table import DEFAULT_MIN_CONFIDENCE, LOW_CONFIDENCE, AuTable
-from aufer.bundle import ROWS_NAME
-from aufer.errors import DataError
-from aufer.metrics import score
-from aufer.model import Answers, Model, answer_faces
+from aufer.action_units import INTENSITY_COLUMNS
+from aufer.au_table import DEFAULT_MIN_CONFIDENCE, LOW_CONFIDENCE, OK, AuTable, complete
+from aufer.bundle import CV_PREDICTIONS_NAME, ROWS_NAME
+from aufer.classifiers.classifier import Examples
+from aufer.classifiers.cross_validation import BASELINES
+from aufer.errors import DataError, UsageError
+from aufer.groups import FEW_GROUPS, Grouping
+from aufer.model import Answers, Model, answer_faces, normalization_of, relate_faces
 from aufer.provenance import made_by, versions
 from aufer.report import SCHEMA
-
-TRAINING_PARTS = ("train", "validation")
-"""Faces of these parts shaped the model: it saw them."""
+from aufer.report_facts import au_profile, figures_of, testset_facts, worst_mistakes
+from aufer.report_model import (
+    TRAINING_PARTS,
+    describe_model,
+    read_cross_predictions,
+    read_rows,
+)
+from aufer.report_text import CROSS_VALIDATION, HELD_OUT, TESTSET
+from aufer.seen import Seen, find_seen, nothing_seen
 
 
 @dataclass(frozen=True)
@@ -27,16 +36,15 @@ class Evaluation:
     """One model tested on one set of faces.
 
     Attributes:
-        facts: the content of ``report.json`` (docs/files.md).
+        facts: the content of ``report.json`` (docs/evaluation.md).
         predictions: one row per test image: image, sha256, group, status, reason, confidence,
-            emotion (truth), predicted, correct, seen_in_training, and one probability per emotion;
-            empty where there is no usable face.
-        intensities: float64 [n, 17] of the same rows.
+            emotion (truth), predicted, correct, seen_in_training, seen_how, one probability per
+            emotion, by_majority and by_prototypes (what the baselines say), and the 17 AUs. Empty
+            where there is no face; a face of low confidence has probabilities, but no answer.
     """
 
     facts: dict[str, Any]
     predictions: pd.DataFrame
-    intensities: np.ndarray
 
 
 def evaluate(
@@ -49,8 +57,8 @@ def evaluate(
     """Test a model on labelled faces.
 
     An image without a usable face has no answer: accuracy is given of the answered ones, and of all
-    images with those counted as wrong. Faces that the model saw in training (same bytes, or equal
-    AUs) are named, and every figure is given without them too.
+    images with those counted as wrong. Faces that the model saw in training (the same file, equal
+    AUs, or a near copy) are named, and every figure is given without them too.
 
     Args:
         model: a bundle or a bare Keras file.
@@ -62,109 +70,198 @@ def evaluate(
         DataError: no image, no usable face, emotions that the model doesn't know, features that the
         data lack, or AUs of another measure than the model's.
     """
-    names = list(model.emotions.names)
-    frame = faces.frame
-    if frame.empty:
+    if faces.frame.empty:
         raise DataError(f"The test set {testset} has no images.")
-    model.emotions.check(frame["emotion"].unique(), f"The test set {testset}")
-    answers = answer_faces(model, faces, min_confidence, "the test faces")
-    answered, probabilities = answers.answered, answers.probabilities
-    if not answered.any():
+    model.emotions.check(faces.frame["emotion"].unique(), f"The test set {testset}")
+    answers = answer_faces(model, faces, 0.0, "the test faces")
+    return _test(model, faces, answers, TESTSET, testset, min_confidence)
+
+
+def evaluate_held_out(
+    model: Model, *, min_confidence: float = DEFAULT_MIN_CONFIDENCE
+) -> Evaluation:
+    """Test a bundle on the rows of its own dataset that it was not fitted to.
+
+    Those are its test rows; where it has none, its cross-validation, in which every row was read by
+    a model that was not fitted to it.
+
+    Raises:
+        UsageError: the model has neither.
+    """
+    rows = read_rows(model)
+    held = None if rows is None else rows[rows["part"] == "test"]
+    if held is not None and len(held):
+        faces = _faces_of(held, model)
+        # rows.csv has the AUs as the model was given them, so they go straight to it
+        probabilities = model.predict_proba(faces.frame[list(model.features)].to_numpy())
+        answers = _answers(model, probabilities)
+        source = str(Path(model.path) / ROWS_NAME)
+        return _test(model, faces, answers, HELD_OUT, source, min_confidence)
+    crossed = read_cross_predictions(model)
+    if crossed is None or rows is None:
+        raise UsageError(
+            f"The model {model.name} has no test faces of its own.",
+            hint="name some: aufer evaluate --testset FOLDER; or train it so that it has: "
+            "aufer train --cv 5",
+        )
+    faces = _faces_of(rows.iloc[crossed["row"].to_numpy() - 1], model)
+    answers = _answers(model, crossed[list(model.emotions.names)].to_numpy())
+    source = str(Path(model.path) / CV_PREDICTIONS_NAME)
+    return _test(model, faces, answers, CROSS_VALIDATION, source, min_confidence)
+
+
+def _answers(model: Model, probabilities: np.ndarray) -> Answers:
+    """An answer for every face."""
+    n = len(probabilities)
+    return Answers(
+        model.emotions.names,
+        np.ones(n, dtype=bool),
+        probabilities.astype(np.float64),
+        (),
+        status=np.full(n, OK, dtype=object),
+        reasons=np.full(n, "", dtype=object),
+    )
+
+
+def _faces_of(rows: pd.DataFrame, model: Model) -> AuTable:
+    """Rows of a bundle's ``rows.csv`` as an AU table: its column ``aus`` holds the 17 values."""
+    values = pd.DataFrame(_values(rows), columns=list(INTENSITY_COLUMNS))
+    frame = pd.concat([rows.reset_index(drop=True), values], axis=1)
+    numbered = np.array([f"row {n + 1}" for n in rows.index], dtype=object)
+    frame["image"] = np.where(frame["image"] == "", numbered, frame["image"])
+    return AuTable(
+        complete(frame.assign(status=OK)),
+        model.extractor,
+        grouping=Grouping.from_facts(model.facts.get("dataset", {}).get("groups") or {}),
+        normalization=normalization_of(model),
+    )
+
+
+def _values(rows: pd.DataFrame) -> np.ndarray:
+    """The AU intensities of rows of ``rows.csv``, float64 [n, 17]."""
+    values = np.array([text.split() for text in rows["aus"]], dtype=np.float64)
+    return values.reshape(len(rows), len(INTENSITY_COLUMNS))
+
+
+def _test(
+    model: Model,
+    faces: AuTable,
+    answers: Answers,
+    what: str,
+    source: str,
+    min_confidence: float,
+) -> Evaluation:
+    """Figures, predictions and facts of one test, whoever gave the answers."""
+    names = model.emotions.names
+    measured = answers.answered
+    low = faces.answer_status(min_confidence) == LOW_CONFIDENCE
+    answers = replace(
+        answers,
+        answered=measured & ~low,
+        status=np.where(low, LOW_CONFIDENCE, answers.status),
+        reasons=np.where(low, f"confidence below {min_confidence:g}", answers.reasons),
+    )
+    if not answers.answered.any():
         counts = ", ".join(f"{n} {status}" for status, n in faces.counts().items())
         raise DataError(
-            f"The test set {testset} has no usable face ({counts}; confidence threshold "
+            f"The test set {source} has no usable face ({counts}; confidence threshold "
             f"{min_confidence:g}).",
             hint="lower it with --min-confidence, or look at the images",
         )
-    truth = frame["emotion"].map(model.emotions.number).to_numpy(dtype=np.int64)
-    seen, checked = _find_seen(model, faces, answered)
-    predictions = _tabulate(faces, truth, answers, seen, min_confidence)
-    figures = {"all": score(truth, probabilities, answered, names)}
-    if seen.any():
-        unseen = ~seen
-        figures["unseen"] = score(truth[unseen], probabilities[unseen], answered[unseen], names)
-    warnings = list(answers.warnings)
-    if not checked:
-        warnings.append(
-            "which faces the model was trained on is not known: "
-            "test faces that it saw can't be found"
-        )
+    told, rows = describe_model(model), read_rows(model)
+    if what == CROSS_VALIDATION:  # whoever read a face there was not fitted to it
+        seen = nothing_seen(len(faces), checked=True)
+    else:
+        relative = relate_faces(model, faces)
+        values = faces.intensities() if relative is None else relative.values
+        seen = find_seen(rows, faces, values, persons_known=told["persons_known"])
+    predictions = _tabulate(faces, answers, seen)
+    baselines = _answer_baselines(rows, faces, measured, names)
+    for name, words in baselines.items():
+        predictions[f"by_{name}"] = words
+    predictions[list(INTENSITY_COLUMNS)] = faces.intensities()
+    titles = {name: BASELINES[name][0] for name in baselines}
+    figures = {"all": figures_of(predictions, names, titles)}
+    leading = predictions
+    if seen.is_seen.any():
+        unseen = predictions[~seen.is_seen]
+        figures["unseen"] = figures_of(unseen, names, titles)
+        leading = unseen if figures["unseen"]["n_answered"] else predictions
     facts = {
         "schema": SCHEMA,
         **made_by(),
-        "model": {
-            "name": model.name,
-            "path": str(model.path),
-            "kind": model.facts.get("kind", ""),
-            "recipe": model.facts.get("recipe", ""),
-            "made_at": model.facts.get("made_at", ""),
-            "dataset": model.facts.get("dataset", {}),
-            "extractor": model.extractor.facts(),
-        },
-        "testset": {
-            "source": testset,
-            "n_images": len(frame),
-            "statuses": faces.counts(),
-            "n_low_confidence": int((predictions["status"] == LOW_CONFIDENCE).sum()),
-            "by_emotion": {n: int((truth == i).sum()) for i, n in enumerate(names)},
-            "groups_known": bool((frame["group"] != "").any()),
-            "extractor": faces.extractor.facts(),
-        },
+        "tested_on": what,
+        "model": told,
+        "testset": testset_facts(faces, predictions, source, names),
         "min_confidence": min_confidence,
-        "emotions": names,
-        "seen_in_training": {
-            "checked": checked,
-            "n": int(seen.sum()),
-            "images": frame.loc[seen, "image"].tolist(),
-        },
+        "emotions": list(names),
+        "seen_in_training": seen.facts(faces),
         "figures": figures,
+        "au_profile": au_profile(leading, names),
+        "mistakes": worst_mistakes(leading, names),
         "n_failed": faces.n_failed,
-        "warnings": [*warnings, *faces.notes],
+        "warnings": [*answers.warnings, *seen.warnings(), *_warn_of_few(figures), *faces.notes],
         "versions": versions("aufer", "numpy", "pandas", "scikit-learn", "scipy", "onnxruntime"),
     }
-    return Evaluation(facts, predictions, faces.intensities())
+    return Evaluation(facts, predictions)
 
 
-def _find_seen(model: Model, faces: AuTable, answered: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Which test images were training images too, bool [n]; and whether that could be checked."""
-    rows_path = Path(model.path) / ROWS_NAME
-    frame = faces.frame
-    if not rows_path.is_file():
-        return np.zeros(len(frame), dtype=bool), False
-    rows = pd.read_csv(rows_path, dtype=str, keep_default_na=False)
-    rows = rows[rows["part"].isin(TRAINING_PARTS)]
-    hashes = set(rows["sha256"]) - {""}
-    keys = set(rows["aus"]) - {""}
-    same_bytes = frame["sha256"].isin(hashes).to_numpy()
-    values = faces.intensities().tolist()
-    same_aus = np.array(
-        [bool(ok) and au_key(row) in keys for row, ok in zip(values, answered, strict=True)]
+def _warn_of_few(figures: dict[str, Any]) -> list[str]:
+    bootstrap = figures["all"]["bootstrap"]
+    if bootstrap["by"] != "group" or bootstrap["n_groups"] >= FEW_GROUPS:
+        return []
+    return [
+        f"the test faces are of {bootstrap['n_groups']} group"
+        f"{'' if bootstrap['n_groups'] == 1 else 's'} only (persons, or series): intervals are "
+        f"narrower than the truth; at least {FEW_GROUPS} are needed"
+    ]
+
+
+def _answer_baselines(
+    rows: pd.DataFrame | None, faces: AuTable, measured: np.ndarray, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """What the baselines say of each measured face, object [n]; the most frequent emotion is that
+    of the model's training rows, where the model tells of them."""
+    trained = np.zeros((0, len(INTENSITY_COLUMNS))), np.zeros(0, dtype=np.int64)
+    if rows is not None:
+        rows = rows[rows["part"].isin(TRAINING_PARTS)]
+        trained = _values(rows), np.array([names.index(word) for word in rows["emotion"]])
+    aus, labels = trained
+    examples = Examples(
+        aus.astype(np.float32),
+        labels.astype(np.int64),
+        INTENSITY_COLUMNS,
+        tuple(names),
+        train=np.arange(len(labels)),
+        validation=np.zeros(0, dtype=np.int64),
     )
-    return same_bytes | same_aus, True
+    words = np.array(names, dtype=object)
+    found = {}
+    for name, (_, fit) in BASELINES.items():
+        if name == "majority" and not len(labels):
+            continue
+        probabilities = fit(examples, 0)[0].predict_proba(faces.intensities()[measured])
+        found[name] = np.full(len(faces), "", dtype=object)
+        found[name][measured] = words[probabilities.argmax(axis=1)]
+    return found
 
 
-def _tabulate(
-    faces: AuTable,
-    truth: np.ndarray,
-    answers: Answers,
-    seen: np.ndarray,
-    min_confidence: float,
-) -> pd.DataFrame:
+def _tabulate(faces: AuTable, answers: Answers, seen: Seen) -> pd.DataFrame:
     frame = faces.frame
-    status = faces.answer_status(min_confidence)
-    low = status == LOW_CONFIDENCE
+    words = np.array(answers.words, dtype=object)
     table = pd.DataFrame(
         {
             "image": frame["image"],
             "sha256": frame["sha256"],
             "group": frame["group"],
-            "status": status,
-            "reason": np.where(low, f"confidence below {min_confidence:g}", frame["reason"]),
+            "status": answers.status,
+            "reason": answers.reasons,
             "confidence": frame["confidence"],
-            "emotion": [answers.names[label] for label in truth],
-            "predicted": answers.words,
-            "correct": pd.array(answers.labels == truth, dtype="boolean"),
-            "seen_in_training": seen,
+            "emotion": frame["emotion"],
+            "predicted": words,
+            "correct": pd.array(words == frame["emotion"].to_numpy(), dtype="boolean"),
+            "seen_in_training": seen.is_seen,
+            "seen_how": seen.how,
             **answers.columns(),
         }
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +11,8 @@ import numpy as np
 from aufer.action_units import INTENSITY_COLUMNS
 from aufer.bundle import check_features
 from aufer.emotions import Emotions
+from aufer.errors import DataError
+from aufer.normalization import NEUTRAL, Normalization, RelativeFaces, relate_to_persons
 from aufer.provenance import Extractor, compare_extractors
 
 if TYPE_CHECKING:
@@ -54,15 +56,20 @@ class Answers:
 
     Attributes:
         names: the emotions in the order of the outputs.
-        answered: bool [n]; False where there is no usable face.
+        answered: bool [n]; False where there is no usable face, or no baseline of its person.
         probabilities: float64 [n, emotions], NaN in the rows that are not answered.
         warnings: how the faces and those that the model was trained on differ in their measuring.
+        status: object [n]; `AuTable.answer_status`, and ``baseline`` or ``no_baseline`` where the
+            model wants AUs relative to the person, and there are none (`normalization`).
+        reasons: object [n]; the table's, and why there are none.
     """
 
     names: tuple[str, ...]
     answered: np.ndarray
     probabilities: np.ndarray
     warnings: tuple[str, ...]
+    status: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=object))
+    reasons: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=object))
 
     @property
     def labels(self) -> np.ndarray:
@@ -82,19 +89,72 @@ class Answers:
 def answer_faces(model: Model, faces: AuTable, min_confidence: float, what: str) -> Answers:
     """Ask a model for every face that was measured with enough confidence.
 
+    A model of AUs relative to the person gets such: the faces' own persons give the baselines, as
+    they did when its dataset was made.
+
     Args:
         what: the faces, for the warnings: "the test faces".
 
     Raises:
-        DataError: the faces lack a feature, or were measured in another way than the model's.
+        DataError: the faces lack a feature, or were measured in another way than the model's; or
+        the model wants AUs relative to the person and the faces can't be made so, or the reverse.
     """
     check_features(model.features, INTENSITY_COLUMNS, model.name)
-    warnings = tuple(
+    warnings = [
         f"{what} and the model's training faces: {warning}"
         for warning in compare_extractors(model.extractor, faces.extractor)
-    )
+    ]
     answered = faces.is_usable(min_confidence)
-    values = faces.frame.loc[:, list(model.features)].to_numpy(dtype=np.float64)
+    status = faces.answer_status(min_confidence)
+    reasons = faces.frame["reason"].to_numpy(dtype=object).copy()
+    relative = relate_faces(model, faces)
+    if relative is None:
+        values = faces.frame.loc[:, list(model.features)].to_numpy(dtype=np.float64)
+    else:
+        values = relative.values[:, [INTENSITY_COLUMNS.index(name) for name in model.features]]
+        left_out = answered & (relative.status != "")
+        answered = answered & ~left_out
+        status[left_out], reasons[left_out] = relative.status[left_out], relative.reasons[left_out]
+        if left_out.any():
+            warnings.append(
+                f"{int(left_out.sum())} of {what} have no answer: {relative.reasons[left_out][0]}"
+                f"{' …' if left_out.sum() > 1 else ''}"
+            )
     probabilities = np.full((len(faces), len(model.emotions)), np.nan)
     probabilities[answered] = model.predict_proba(values[answered])
-    return Answers(model.emotions.names, answered, probabilities, warnings)
+    return Answers(model.emotions.names, answered, probabilities, tuple(warnings), status, reasons)
+
+
+def normalization_of(model: Model) -> Normalization:
+    """What the AUs are relative to that a model takes."""
+    return Normalization.from_facts(model.facts.get("dataset", {}).get("normalization", {}))
+
+
+def relate_faces(model: Model, faces: AuTable) -> RelativeFaces | None:
+    """The faces' AUs relative to their persons; None where the model takes them as they are."""
+    wanted, given = normalization_of(model), faces.normalization
+    if wanted.how == given.how:
+        return None
+    if given.is_relative:
+        raise DataError(
+            f"The faces' AUs are relative to the person (--normalize {given.how}), and the model "
+            f"{model.name} was trained on {wanted.rule}.",
+            hint="take the AU table that they were made of, or the dataset without --normalize",
+        )
+    emotions = faces.frame["emotion"].tolist()
+    by_person = f"The model {model.name} was trained on {wanted.rule}"
+    if not faces.grouping.knows_persons:
+        raise DataError(
+            f"{by_person}; these faces have no groups.",
+            hint="say who is who: --groups COLUMN, or a pattern in the file names: "
+            "--groups '^([A-Z]{2}\\d\\d)'",
+        )
+    if wanted.how == NEUTRAL and not any(emotions):
+        raise DataError(
+            f"{by_person}; these faces have no labels to find it by.",
+            hint="put the neutral faces under their label, or train on AUs relative to the median: "
+            "aufer build-dataset --normalize group",
+        )
+    counts = faces.is_usable(wanted.min_confidence)
+    groups = faces.frame["group"].tolist()
+    return relate_to_persons(faces.intensities(), groups, counts, emotions, wanted.how)

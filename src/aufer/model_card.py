@@ -33,23 +33,27 @@ def write_card(facts: dict[str, Any]) -> str:
     lines = [
         f"# {facts['name']}",
         "",
-        f"A {facts['kind']} network that names the expression of a face "
-        f"({', '.join(facts['labels'])}) from {len(facts['features'])} facial Action Unit "
-        f"intensities, made by {facts['made_by']} on {facts['made_at']}.",
+        f"{_what(facts)} that names the expression of a face ({', '.join(facts['labels'])}) from "
+        f"{len(facts['features'])} facial Action Unit intensities, made by {facts['made_by']} on "
+        f"{facts['made_at']}.",
         "",
     ]
     if facts["interrupted"]:
         lines += ["Its training was **interrupted**: this is the best model until then.", ""]
     lines += [
         "## How accurate",
-        "| rows | accuracy, 95 % interval (Wilson) | macro-F1 | log-loss |",
-        "|---|---|---|---|",
+        *_cross_validation(facts.get("cross_validation")),
+        "| rows | accuracy, 95 % interval (Wilson) | macro-F1 | log-loss | ECE |",
+        "|---|---|---|---|---|",
         *_figure_rows(facts["metrics"]),
         "",
         f"Split (seed {split['seed']}): {split['rule']}; "
         + ", ".join(f"{name} {n}" for name, n in split["sizes"].items())
-        + ". The test rows were used for nothing but this table; the validation rows chose the "
-        "epoch, so their figures flatter it.",
+        + ". The test rows were used for nothing but this table; the validation rows chose "
+        + ("the epoch and " if training["best_epoch"] else "")
+        + "how sure to be, so their figures flatter it.",
+        "",
+        _calibration(facts["calibration"]),
         "",
     ]
     if not split["grouped"]:
@@ -76,41 +80,119 @@ def write_card(facts: dict[str, Any]) -> str:
         *(f"- {note}." for note in facts["notes"]),
         *([""] if facts["notes"] else []),
         "## Training",
-        f"Recipe `{training['recipe']}`"
-        + ("" if training["is_recipe_to_the_letter"] else ", with changed settings")
-        + f"; seed {training['seed']}; hidden layers "
-        f"{'-'.join(str(units) for units in training['hidden_layers'])}; batches of "
-        f"{training['batch_size']}, learning rate {training['learning_rate']}, dropout "
-        f"{training['dropout']}, L2 {training['l2']:g}, "
-        f"label smoothing {training['label_smoothing']}; inputs "
-        + ("normalised inside the model" if training["normalize"] else "not scaled")
-        + f". {training['epochs_run']} epochs ({training['stopped']}); the best by validation "
-        f"loss, epoch {training['best_epoch']}, is the model. All settings stand in bundle.json.",
-        "",
-        "![loss and accuracy by epoch](training.png)",
-        "",
+        *_training(training),
         "## Use",
         "```",
         f"aufer predict --model {facts['name']} openface.csv",
         f"aufer evaluate --model {facts['name']} --testset FOLDER",
         "```",
         "`model.onnx` takes `aus`, float32 [n, 17], the AU_r columns in the order of bundle.json, "
-        "and gives `probabilities`, float32 [n, emotions].",
+        "and gives `probabilities`, float32 [n, emotions], the temperature included.",
         "",
         _NOT_FOR,
     ]
     return "\n".join(lines)
 
 
+_NAMES = {
+    "dense": "dense network",
+    "logistic": "multinomial logistic regression",
+    "svm": "support vector machine",
+    "trees": "set of extremely randomised trees",
+}
+
+
+def _what(facts: dict[str, Any]) -> str:
+    name, members = _NAMES.get(facts["kind"], facts["kind"]), facts["training"].get("members", 1)
+    return f"{members} times a {name}, whose mean is the answer," if members > 1 else f"A {name}"
+
+
+def _cross_validation(facts: dict[str, Any] | None) -> list[str]:
+    """The table of a cross-validation: model by protocol."""
+    if not facts:
+        return []
+    protocols = facts["protocols"]
+    found: dict[str, list[str]] = {}
+    for protocol in protocols:
+        for model in protocol["models"]:
+            figure = model["accuracy"]
+            spread = "" if figure["sd"] is None else f" ± {figure['sd']:.3f}"
+            found.setdefault(model["title"], []).append(f"{figure['mean']:.3f}{spread}")
+    lines = [
+        f"Cross-validated ({facts['k']} folds, repeated {facts['repeats']} times, seed "
+        f"{facts['seed']}): mean accuracy and deviation over the folds.",
+        "",
+        "| model | " + " | ".join(f"{protocol['name']} folds" for protocol in protocols) + " |",
+        "|---|" + "---|" * len(protocols),
+        *(f"| {title} | " + " | ".join(cells) + " |" for title, cells in found.items()),
+        "",
+        *(f"- {protocol['name']}: {protocol['rule']}." for protocol in protocols),
+    ]
+    if facts["blocks"]:
+        sizes = ", ".join(
+            f"{row['accuracy']['mean']:.3f} ({row['size']})" for row in facts["blocks"]["rows"]
+        )
+        lines.append(
+            "- **Nobody knows who is who in these data.** A support vector machine's accuracy when "
+            f"blocks of so many neighbouring rows are kept together: {sizes}."
+        )
+    return [*lines, ""]
+
+
+def _calibration(facts: dict[str, Any]) -> str:
+    if facts["temperature"] == 1 or facts["ece_after"] is None:
+        return "Its probabilities are as they came out of the training."
+    return (
+        f"Its probabilities are flattened by a temperature of {facts['temperature']:.3f}, measured "
+        f"on {facts['n']} {facts['rows']} rows (expected calibration error there "
+        f"{facts['ece_before']:.3f} before, {facts['ece_after']:.3f} after)."
+    )
+
+
+def _training(training: dict[str, Any]) -> list[str]:
+    changed = "" if training["is_recipe_to_the_letter"] else ", with changed settings"
+    if not training["best_epoch"]:
+        shown = ("C", "gamma", "n_estimators", "min_samples_leaf")
+        settings = ", ".join(f"{key} {training[key]:g}" for key in shown if key in training)
+        return [f"Seed {training['seed']}; {settings or 'see bundle.json'}{changed}.", ""]
+    inputs = {
+        "raw": "not scaled",
+        "normalised": "normalised inside the model",
+        "compressed": "normalised inside the model, beside themselves pressed into 0-1",
+    }[training["inputs"]]
+    of_member = " (of the first member)" if training.get("members", 1) > 1 else ""
+    return [
+        f"Recipe `{training['recipe']}`{changed}; seed {training['seed']}; hidden layers "
+        f"{'-'.join(str(units) for units in training['hidden_layers'])}; batches of "
+        f"{training['batch_size']}, learning rate {training['learning_rate']}"
+        + (", rising, then falling along a cosine" if training["is_cosine"] else "")
+        + f", dropout {training['dropout']}, L2 {training['l2']:g}, label smoothing "
+        f"{training['label_smoothing']}; inputs {inputs}. {training['epochs_run']} epochs "
+        f"({training['stopped']}); the best by validation loss was epoch {training['best_epoch']}"
+        f"{of_member}. "
+        + (
+            "The model was then trained again, as long, on training and validation rows together."
+            if training["refit"]
+            else "That epoch is the model."
+        )
+        + " All settings stand in bundle.json.",
+        "",
+        "![loss and accuracy by epoch](training.png)",
+        "",
+    ]
+
+
 def _figure_rows(metrics: dict[str, Any]) -> list[str]:
+    last = metrics.get("last_epoch", {})
     named = {
         "test": metrics["test"],
         "validation": metrics["validation"],
-        "test, weights of the last epoch": metrics["last_epoch"]["test"],
-        "validation, weights of the last epoch": metrics["last_epoch"]["validation"],
+        "test, weights of the last epoch": last.get("test"),
+        "validation, weights of the last epoch": last.get("validation"),
     }
     return [
         f"| {name} | {with_interval(figures['accuracy'])} | {percent(figures['macro_f1'])} | "
-        f"{figures['log_loss']:.3f} |"
+        f"{figures['log_loss']:.3f} | {figures['ece']:.3f} |"
         for name, figures in named.items()
+        if figures is not None
     ]

@@ -1,14 +1,13 @@
-"""The pictures of a report, as SVG or PNG; matplotlib without pyplot, so no window and no state."""
+"""What all our pictures share: fonts, colours, files.
+
+matplotlib without pyplot, so no window and no state.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from aufer.action_units import INTENSITY_COLUMNS
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,75 +49,13 @@ def as_svg(figure: Figure) -> str:
     return buffer.getvalue()
 
 
+def as_png(figure: Figure, dpi: int = 150) -> bytes:
+    """A figure as a PNG file; equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
 def as_data_uri(svg: str) -> str:
     """An SVG as the value of an ``<img src>``, so that a page carries its pictures with it."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode("utf-8")).decode("ascii")
-
-
-def draw_confusion(confusion: list[list[int]], names: list[str]) -> Figure:
-    """The confusion matrix: share of each true emotion (row) read as each emotion (column)."""
-    counts = np.asarray(confusion)
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    size = 1.6 + 0.62 * len(names)
-    figure = new_figure(size + 0.6, size)
-    axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), share in np.ndenumerate(shares):
-        text = f"{counts[row, column]}\n{100 * share:.0f} %" if counts[row, column] else "0"
-        colour = "white" if share > 0.55 else INK
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-    axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
-    axes.set_yticks(
-        range(len(names)), [f"{n} ({t})" for n, t in zip(names, totals[:, 0], strict=True)]
-    )
-    axes.set_xlabel("read as")
-    axes.set_ylabel("true emotion (faces)")
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    return figure
-
-
-def draw_recall(per_emotion: list[dict[str, Any]]) -> Figure:
-    """Recall of each emotion with Wilson's 95 % interval, and precision as a mark."""
-    rows = [row for row in per_emotion if row["n"]]
-    figure = new_figure(6.2, 0.9 + 0.42 * len(rows))
-    axes = figure.subplots()
-    for position, row in enumerate(reversed(rows)):
-        recall = row["recall"]
-        axes.barh(position, recall["value"], color=BLUE, alpha=0.8, height=0.55)
-        axes.plot([recall["low"], recall["high"]], [position, position], color=INK, linewidth=1.4)
-        if row["precision"] is not None:
-            axes.plot(row["precision"], position, "D", color=ORANGE, markersize=5)
-    axes.set_yticks(range(len(rows)), [f"{r['emotion']} (n = {r['n']})" for r in reversed(rows)])
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("recall (bar, line: 95 % interval) and precision (diamond)")
-    return figure
-
-
-def draw_au_profile(intensities: np.ndarray, emotions: np.ndarray, names: list[str]) -> Figure:
-    """Mean intensity of each AU by true emotion.
-
-    Args:
-        intensities: [n, 17], 0-5, rows without a face left out. emotions: str [n].
-    """
-    means = np.array(
-        [
-            intensities[emotions == name].mean(axis=0)
-            if (emotions == name).any()
-            else np.full(len(INTENSITY_COLUMNS), np.nan)
-            for name in names
-        ]
-    )
-    figure = new_figure(7.4, 1.2 + 0.36 * len(names))
-    axes = figure.subplots()
-    image = axes.imshow(means, cmap="Blues", vmin=0, aspect="auto")
-    axes.set_xticks(
-        range(len(INTENSITY_COLUMNS)), [c.removesuffix("_r")[2:] for c in INTENSITY_COLUMNS]
-    )
-    axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("Action Unit")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axes, label="mean intensity (0-5)")
-    return figure

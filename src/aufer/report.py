@@ -1,14 +1,18 @@
-"""The report folder: ``report.html`` (self-contained), ``report.json``, ``predictions.csv``."""
+"""The report folder: ``report.html`` to read, and all that is on it as files.
+
+``report.json`` (every number), ``predictions.csv`` (every answer), ``tables/*.csv``,
+``figures/*.svg`` and ``.png``, ``methods.txt`` and ``references.bib``. The page carries its
+pictures with it; only its links lead to the other files.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from aufer.action_units import AU_NAMES, INTENSITY_COLUMNS
+from aufer.action_units import AU_NAMES
 from aufer.errors import DataError
 from aufer.files import (
     check_folder_replaceable,
@@ -17,47 +21,90 @@ from aufer.files import (
     replacing_folder,
     to_json,
 )
-from aufer.metrics import percent, with_interval
+from aufer.metrics import percent
 from aufer.model import Model
 from aufer.pages import page_environment
+from aufer.report_facts import shown_figures
+from aufer.report_figures import Picture, make_pictures, mistake_pictures, scale_of
+from aufer.report_methods import write_methods
+from aufer.report_tables import PROTOCOL_TITLES, make_tables
+from aufer.report_text import (
+    TESTSET,
+    ask,
+    compare_with_baselines,
+    describe_test_data,
+    describe_training_data,
+    leading_interval,
+    name_test,
+    persons_unknown,
+    summarise,
+)
 
 SCHEMA = "aufer/report/1"
 HTML_NAME = "report.html"
 FACTS_NAME = "report.json"
 PREDICTIONS_NAME = "predictions.csv"
-N_MISTAKES = 12
-N_LISTED = 200
-"""So many images are listed on the page; all of them are in predictions.csv."""
+METHODS_NAME = "methods.txt"
+REFERENCES_NAME = "references.bib"
+
+DIGITS = "%.9g"
+"""Of numbers in CSV files: so many tell every float32 apart, so that figures come out again."""
 
 
 def write_report(
-    folder: Path,
-    facts: dict[str, Any],
-    predictions: pd.DataFrame,
-    intensities: np.ndarray,
-    *,
-    force: bool = False,
+    folder: Path, facts: dict[str, Any], predictions: pd.DataFrame, *, force: bool = False
 ) -> Path:
     """Write the report of one evaluation; the folder appears complete or not at all.
 
     Args:
         folder: replaced if it is an older report of ours, refused if it is anything else.
-        facts: content of ``report.json``. predictions: one row per test image.
-        intensities: [n, 17] of the same rows, for the AU profiles.
+        facts, predictions: of `evaluate.Evaluation`.
 
     Returns:
         the path of ``report.html``.
     """
     check_report_folder(folder, force=force)
-    page = render(facts, predictions, intensities)
     with replacing_folder(folder) as temporary:
-        (temporary / HTML_NAME).write_text(page, encoding="utf-8", newline="\n")
-        predictions.to_csv(
-            temporary / PREDICTIONS_NAME, index=False, float_format="%.6g", lineterminator="\n"
-        )
+        sources = _write_pictures(temporary / "figures", facts)
+        (temporary / "tables").mkdir()
+        for name, table in make_tables(facts, predictions).items():
+            _write_csv(table.frame(), temporary / "tables" / f"{name}.csv")
+        _write_csv(predictions, temporary / PREDICTIONS_NAME)
+        methods = write_methods(facts)
+        _write_text(temporary / METHODS_NAME, methods.text())
+        _write_text(temporary / REFERENCES_NAME, methods.bibtex)
+        _write_text(temporary / HTML_NAME, render(facts, predictions, sources))
         full = {**facts, "files": hash_files(temporary, FACTS_NAME)}
-        (temporary / FACTS_NAME).write_text(to_json(full), encoding="utf-8", newline="\n")
+        _write_text(temporary / FACTS_NAME, to_json(full))
     return folder / HTML_NAME
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
+
+
+def _write_pictures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:
+    """Write each picture as SVG and PNG; give what an ``<img src>`` needs, by the picture's name.
+
+    The pictures of single mistakes are on the page alone: their numbers are in a table.
+    """
+    from aufer.plots import as_data_uri, as_png, as_svg
+
+    folder.mkdir()
+    sources = {}
+    for picture in make_pictures(facts).values():
+        figure = picture.draw()
+        svg = as_svg(figure)
+        _write_text(folder / f"{picture.name}.svg", svg)
+        (folder / f"{picture.name}.png").write_bytes(as_png(figure))
+        sources[picture.name] = as_data_uri(svg)
+    for picture in mistake_pictures(facts):
+        sources[picture.name] = as_data_uri(as_svg(picture.draw()))
+    return sources
 
 
 def check_report_folder(folder: Path, *, force: bool) -> None:
@@ -65,10 +112,17 @@ def check_report_folder(folder: Path, *, force: bool) -> None:
     check_folder_replaceable(folder, "report", FACTS_NAME, SCHEMA, force=force)
 
 
-def report_folder(reports: Path, model: Model, testset: Path) -> Path:
-    """Where the report of a model on a test set goes: that of the same two before, or a new one."""
-    model_path, testset_path = model.path.resolve(), testset.resolve()
+def report_folder(reports: Path, model: Model, testset: Path | None) -> Path:
+    """Where the report of a model on a test set goes: that of the same two before, or a new one.
+
+    Args:
+        testset: None: the model's own held-out faces.
+    """
+    model_path = model.path.resolve()
     model_name = model_path.stem if model_path.is_file() else model_path.name
+    if testset is None:
+        return reports / f"{model_name}-held-out"
+    testset_path = testset.resolve()
     testset_name = testset_path.stem if testset_path.is_file() else testset_path.name
     first = reports / f"{model_name}-on-{testset_name}"
     folder, number = first, 1
@@ -86,92 +140,45 @@ def report_folder(reports: Path, model: Model, testset: Path) -> Path:
     return folder
 
 
-def shown_figures(facts: dict[str, Any]) -> dict[str, Any]:
-    """The figures to lead with: of the faces that the model did not see in training, if any."""
-    figures = facts["figures"]
-    unseen = figures.get("unseen")
-    leading: dict[str, Any] = unseen if unseen and unseen["n_answered"] else figures["all"]
-    return leading
+def render(facts: dict[str, Any], predictions: pd.DataFrame, sources: dict[str, str]) -> str:
+    """The page as HTML.
 
-
-def render(facts: dict[str, Any], predictions: pd.DataFrame, intensities: np.ndarray) -> str:
-    """The page as HTML; every picture is inside."""
-    from aufer.plots import as_data_uri, as_svg, draw_au_profile, draw_confusion, draw_recall
-
-    names = facts["emotions"]
+    Args:
+        sources: of the pictures, by name.
+    """
     shown = shown_figures(facts)
-    answered = predictions["predicted"].to_numpy() != ""
-    pictures = {
-        "confusion": draw_confusion(shown["confusion"], names),
-        "recall": draw_recall(shown["per_emotion"]),
-        "aus": draw_au_profile(
-            intensities[answered], predictions["emotion"].to_numpy()[answered], names
-        ),
-    }
+    pictures: dict[str, Picture] = make_pictures(facts)
     environment = page_environment()
-    environment.filters["percent"] = percent
-    environment.filters["interval"] = with_interval
+    environment.filters["percent"] = lambda share: unbroken(percent(share))
+    environment.filters["unbroken"] = unbroken
     environment.filters["number"] = lambda v: "–" if v is None else f"{v:.3f}"
-    unanswered = predictions[~answered]
     return environment.get_template("report.html").render(
         facts=facts,
         shown=shown,
         shown_is_unseen=shown is not facts["figures"]["all"],
-        names=names,
-        pictures={name: as_data_uri(as_svg(figure)) for name, figure in pictures.items()},
-        mistakes=_worst_mistakes(predictions, intensities, names),
-        unanswered=unanswered.head(N_LISTED).to_dict("records"),
-        n_unanswered=len(unanswered),
-        n_listed=N_LISTED,
+        tables=make_tables(facts, predictions),
+        pictures=pictures,
+        sources=sources,
+        mistakes=list(zip(facts["mistakes"], mistake_pictures(facts), strict=True)),
+        methods=write_methods(facts),
+        protocol_titles=PROTOCOL_TITLES,
         au_names=AU_NAMES,
-        sentence=summarise(facts),
+        scale=scale_of(facts),
+        brier_of_guessing=1 - 1 / len(facts["emotions"]),
+        is_testset=facts["tested_on"] == TESTSET,
+        text={
+            "tested_on": name_test(facts),
+            "asked": ask(facts),
+            "answer": unbroken(summarise(facts)),
+            "interval": leading_interval(shown),
+            "comparison": unbroken(compare_with_baselines(facts)),
+            "persons_unknown": persons_unknown(facts),
+            "training_data": describe_training_data(facts),
+            "test_data": describe_test_data(facts),
+        },
     )
 
 
-def _worst_mistakes(
-    predictions: pd.DataFrame, intensities: np.ndarray, names: list[str]
-) -> list[dict[str, Any]]:
-    """The most confident wrong answers, with the three strongest AUs of each face."""
-    wrong = np.flatnonzero((predictions["correct"] == False).fillna(False))  # noqa: E712
-    certainty = predictions[names].to_numpy()[wrong].max(axis=1) if len(wrong) else []
-    order = wrong[np.argsort(-np.asarray(certainty), kind="stable")][:N_MISTAKES]
-    mistakes = []
-    for row in order:
-        strongest = np.argsort(-intensities[row], kind="stable")[:3]
-        record = predictions.iloc[row]
-        mistakes.append(
-            {
-                "image": record["image"],
-                "emotion": record["emotion"],
-                "predicted": record["predicted"],
-                "probability": float(record[record["predicted"]]),
-                "aus": ", ".join(
-                    f"{(au := INTENSITY_COLUMNS[i].removesuffix('_r'))} {AU_NAMES[au]} "
-                    f"{intensities[row, i]:.2f}"
-                    for i in strongest
-                    if intensities[row, i] > 0
-                )
-                or "all AUs are 0",
-            }
-        )
-    return mistakes
-
-
-def summarise(facts: dict[str, Any]) -> str:
-    """The result in one or two plain sentences."""
-    figures = facts["figures"]["all"]
-    text = (
-        f"{facts['model']['name']} read {with_interval(figures['accuracy'])} of the answered faces "
-        f"correctly; it could answer {percent(figures['coverage']['value'])} of the "
-        f"{figures['n_images']} images."
-    )
-    n_seen = facts["seen_in_training"]["n"]
-    if not n_seen:
-        return text
-    shown = shown_figures(facts)
-    if shown is figures:
-        return f"{text} All of them were training faces too: this says nothing about new faces."
-    return (
-        f"{text} Of the test images {n_seen} were training images too; without them it is "
-        f"{with_interval(shown['accuracy'])}."
-    )
+def unbroken(text: str) -> str:
+    """A text whose numbers stay on one line with their percent signs."""
+    return text.replace(" %", "\u00a0%")

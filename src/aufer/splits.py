@@ -68,28 +68,79 @@ def hold_out(
     Raises:
         DataError: too few faces of an emotion, or too few groups.
     """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
     fraction = min(
         max(Fraction(share).limit_denominator(MOST_FOLDS), Fraction(1, MOST_FOLDS)),
         Fraction(MOST_FOLDS - 1, MOST_FOLDS),
     )
-    n_folds = fraction.denominator
+    folds = make_folds(labels, groups, fraction.denominator, seed, emotions, counts)
+    return np.flatnonzero(folds >= fraction.numerator), np.flatnonzero(folds < fraction.numerator)
+
+
+def make_folds(
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    n_folds: int,
+    seed: int,
+    emotions: Sequence[str] = (),
+    counts: np.ndarray | None = None,
+) -> np.ndarray:
+    """Deal the rows into folds, stratified by label, a group in one fold only.
+
+    By scikit-learn's shuffled StratifiedGroupKFold, or StratifiedKFold where no group has two rows.
+
+    Args:
+        labels: int [n]. groups: [n] or None. n_folds: at least 2. seed: of the shuffle.
+        emotions, counts: for errors, see `hold_out`.
+
+    Returns:
+        the fold of each row, int [n], 0 to ``n_folds - 1``.
+
+    Raises:
+        DataError: an emotion has fewer faces than there are folds, or there are fewer groups.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     _check_enough_faces(labels, n_folds, emotions, counts)
-    if groups is None or len(np.unique(groups.astype(str))) == len(groups):
-        folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels)
+    together, n_groups = None, len(labels)
+    if groups is not None:
+        named = groups.astype(str) if groups.dtype == object else groups
+        together = np.unique(named, return_inverse=True)[1]
+        n_groups = int(together.max(initial=-1)) + 1
+    if together is None or n_groups == len(labels):
+        splits = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels)
+    elif n_groups < n_folds:
+        raise DataError(
+            f"There are too few groups to split: {n_groups}, and {n_folds} are needed.",
+            hint="give more persons, or make the dataset without them: aufer build-dataset "
+            "--groups none",
+        )
     else:
-        if len(np.unique(groups.astype(str))) < n_folds:
-            raise DataError(
-                f"There are too few groups to split: {len(np.unique(groups.astype(str)))}, and "
-                f"{n_folds} are needed.",
-                hint="give more persons, or use images without a group column",
-            )
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-        folds = splitter.split(labels, labels, groups.astype(str))
-    held = np.concatenate([next(folds)[1] for _ in range(fraction.numerator)])
-    kept = np.setdiff1d(np.arange(len(labels)), held)
-    return kept, np.sort(held)
+        splits = splitter.split(labels, labels, together)
+    folds = np.zeros(len(labels), dtype=np.int64)
+    for number, (_, held) in enumerate(splits):
+        folds[held] = number
+    return folds
+
+
+def cut_blocks(labels: np.ndarray, size: int) -> np.ndarray:
+    """Blocks of consecutive rows of one label, as groups.
+
+    Within each run of one label the first ``size`` rows are a block, then the next; the last may be
+    shorter. Where persons are unknown, neighbouring rows are likely to be of one person or series.
+
+    Args:
+        labels: int [n], in the order of the file. size: at least 1.
+
+    Returns:
+        the block's number of each row, int [n], from 0 on.
+    """
+    n = len(labels)
+    starts_run = np.r_[True, labels[1:] != labels[:-1]] if n else np.zeros(0, dtype=bool)
+    run = np.cumsum(starts_run) - 1
+    position = np.arange(n) - np.flatnonzero(starts_run)[run] if n else np.arange(0)
+    starts_block = starts_run | (position % size == 0)
+    return np.cumsum(starts_block) - 1
 
 
 def _check_enough_faces(
@@ -153,7 +204,7 @@ def split_stratified(
     """Cut off test, then validation: stratified, no group and no two equal rows on two sides.
 
     Args:
-        labels, groups, keys: of the dataset, [n]. test_size: share of all rows.
+        labels, groups, keys: of the dataset, [n]. test_size: share of all rows; 0 for no test.
         validation_size: share of the rest. emotions: the labels' names, for errors.
 
     Raises:
@@ -161,7 +212,9 @@ def split_stratified(
     """
     together = split_groups(groups, keys)
     counts = np.bincount(labels, minlength=len(emotions))
-    rest, test = hold_out(labels, together, test_size, seed, emotions)
+    rest, test = np.arange(len(labels)), np.zeros(0, dtype=np.int64)
+    if test_size > 0:
+        rest, test = hold_out(labels, together, test_size, seed, emotions)
     train, validation = hold_out(
         labels[rest], together[rest], validation_size, seed, emotions, counts
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,50 +13,51 @@ import numpy as np
 
 from aufer.action_units import INTENSITY_COLUMNS
 from aufer.bundle import (
-    AU_INPUT,
-    CARD_NAME,
-    FACTS_NAME,
-    PLOT_NAME,
+    CHECKPOINTS,
     SCHEMA,
     Bundle,
     check_bundle_replaceable,
     reserve_bundle_path,
-    write_history,
-    write_rows,
 )
-from aufer.classifiers import dense
 from aufer.classifiers.backend import full_disk_is_an_error
+from aufer.classifiers.bundling import describe, write_files, write_model
+from aufer.classifiers.classifier import INTERRUPTED, Examples, OnEpoch, no_epochs
+from aufer.classifiers.cross_validation import cross_validate
 from aufer.classifiers.ctrl_c import CtrlC
-from aufer.classifiers.recipe import (
-    INTERRUPTED,
-    RECIPES,
-    Examples,
-    Fit,
-    OnEpoch,
-    Recipe,
-)
-from aufer.dataset import Dataset, read_dataset, sidecar_paths
+from aufer.classifiers.fitting import MOST_SEED, find_kind, fit_calibrated
+from aufer.classifiers.held_out import OnFold, no_folds
+from aufer.classifiers.recipe import RECIPES, Recipe
+from aufer.dataset import Dataset, read_dataset
 from aufer.emotions import Emotions
 from aufer.errors import DataError, Interrupted, UsageError
-from aufer.files import hash_files, read_json, replacing_folder, to_json
-from aufer.metrics import score
-from aufer.model_card import write_card
-from aufer.provenance import made_by, versions
+from aufer.files import replacing_folder
+from aufer.provenance import made_by
 from aufer.splits import Parts, split_reference, split_stratified
-from aufer.training_plot import draw_training
 
 log = logging.getLogger("aufer")
-
-FitClassifier = Callable[[Examples, Recipe, int, Path, OnEpoch, CtrlC], Fit]
-
-MOST_SEED = 2**32 - 1
-"""The largest seed that NumPy takes."""
 
 SHARE_TOLERANCE = 0.03
 """A part of the split that misses the share asked for by more is told of."""
 
-KINDS: dict[str, FitClassifier] = {"dense": dense.fit}
-"""Each kind of model and the function that trains it."""
+MOST_MEMBERS = 100
+
+_OF_EPOCHS = ("epochs", "patience", "batch_size", "learning_rate", "checkpoint_format")
+"""Settings that only kinds with epochs have."""
+
+
+@dataclass(frozen=True)
+class CvPlan:
+    """What cross-validation is asked for.
+
+    Attributes:
+        k: number of folds. by_source: hold out one source of the dataset at a time instead.
+        repeats: deal the faces so many times. baselines: fit them beside, on the same folds.
+    """
+
+    k: int = 5
+    by_source: bool = False
+    repeats: int = 1
+    baselines: bool = True
 
 
 def train(
@@ -68,6 +70,7 @@ def train(
     models_folder: Path = Path("models"),
     name: str | None = None,
     seed: int = 0,
+    class_weights: bool | None = None,
     epochs: int | None = None,
     patience: int | None = None,
     batch_size: int | None = None,
@@ -75,7 +78,11 @@ def train(
     test_size: float | None = None,
     validation_size: float | None = None,
     checkpoint_format: str | None = None,
-    on_epoch: OnEpoch | None = None,
+    n_members: int = 1,
+    cv: CvPlan | None = None,
+    on_epoch: OnEpoch = no_epochs,
+    on_fold: OnFold = no_folds,
+    on_member: Callable[[int], None] | None = None,
     force: bool = False,
     command: str = "",
 ) -> Bundle:
@@ -84,13 +91,18 @@ def train(
     Args:
         dataset_path: ``emotion.csv``, or any table that `dataset.read_dataset` takes.
         recipe: ``standard`` or ``reference``; None for any setting below takes the recipe's.
-        kind: a key of `KINDS`.
+        kind: a key of `fitting.KINDS`.
         emotions: in label order; None takes those of the dataset.
         out: the bundle's folder; None makes ``models_folder/<name>``, and the name, if None too,
             of dataset, kind and time.
         seed: of the split and of the weights, 0 to 2**32 - 1; same seed, same model.
-        test_size: share of all rows. validation_size: share of the rest.
-        on_epoch: called after each epoch with its number and losses.
+        class_weights: weigh rare emotions up, so that each counts alike.
+        test_size: share of all rows; 0 leaves no row for a test. validation_size: share of the
+            rest.
+        n_members: train so many with different seeds; their mean is the answer.
+        cv: cross-validate first, for an accuracy that doesn't hang on one split.
+        on_epoch: called after each epoch with its number and losses. on_fold, on_member: called
+            before each fit of the cross-validation, and of a member.
         force: replace a bundle in ``out`` that a person edited.
         command: what was typed, for the record.
 
@@ -103,16 +115,19 @@ def train(
         Interrupted: Ctrl-C; the best model so far is written if an epoch was finished. A second
         Ctrl-C does not stop that.
     """
-    plan = _choose(RECIPES, recipe, "recipe").changed(
-        epochs=epochs,
-        patience=patience,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        test_size=test_size,
-        validation_size=validation_size,
-        checkpoint_format=checkpoint_format,
-    )
-    fit_classifier = _choose(KINDS, kind, "kind")
+    changes: dict[str, Any] = {
+        "class_weights": class_weights,
+        "epochs": epochs,
+        "patience": patience,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "test_size": test_size,
+        "validation_size": validation_size,
+        "checkpoint_format": checkpoint_format,
+    }
+    plan = _choose_recipe(recipe, kind, changes)
+    if not 1 <= n_members <= MOST_MEMBERS:
+        raise UsageError(f"--ensemble is a whole number from 1 to {MOST_MEMBERS}, not {n_members}.")
     if not 0 <= seed <= MOST_SEED:
         raise UsageError(f"--seed is a whole number from 0 to {MOST_SEED}, not {seed}.")
     if not dataset_path.is_file():
@@ -125,9 +140,12 @@ def train(
     with CtrlC() as ctrl_c:
 
         def tell(epoch: int, values: dict[str, float]) -> None:
-            if on_epoch is not None:
-                on_epoch(epoch, values)
+            on_epoch(epoch, values)
             ctrl_c.raise_if_pressed()
+
+        def tell_fold(protocol: str, model: str, repeat: int, fold: int) -> None:
+            on_fold(protocol, model, repeat, fold)
+            ctrl_c.let_go()  # a network holds it back at the end of each fit
 
         try:
             dataset = read_dataset(dataset_path, emotions)
@@ -135,6 +153,22 @@ def train(
             parts = _split(dataset, plan, seed)
             notes += check_shares(parts, plan)
             _say_plan(dataset, parts, notes)
+            folds = None
+            if cv is not None:
+                folds = cross_validate(
+                    dataset,
+                    kind,
+                    plan,
+                    k=cv.k,
+                    by_source=cv.by_source,
+                    repeats=cv.repeats,
+                    seed=seed,
+                    n_members=n_members,
+                    baselines=cv.baselines,
+                    on_fold=tell_fold,
+                    on_epoch=lambda epoch, values: ctrl_c.raise_if_pressed(),
+                    ctrl_c=ctrl_c,
+                )
             ctrl_c.hold("")  # or the folders that are made next might stay behind
             with (
                 reserve_bundle_path(named, models_folder, dataset_path, kind) as path,
@@ -147,28 +181,43 @@ def train(
                     labels=dataset.labels,
                     features=INTENSITY_COLUMNS,
                     emotions=dataset.emotions.names,
-                    parts=parts,
+                    train=parts.train,
+                    validation=parts.validation,
                 )
-                fit = fit_classifier(examples, plan, seed, folder, tell, ctrl_c)
+                fitted = fit_calibrated(
+                    kind,
+                    examples,
+                    plan,
+                    seed,
+                    n_members=n_members,
+                    on_epoch=tell,
+                    on_member=on_member,
+                    checkpoints=folder / CHECKPOINTS,
+                    ctrl_c=ctrl_c,
+                )
+                difference = write_model(folder, fitted, examples)
                 facts = {
                     "schema": SCHEMA,
                     "name": path.name,
                     "kind": kind,
-                    **_facts(dataset, plan, parts, fit, seed),
+                    **describe(dataset, plan, parts, fitted, seed),
+                    **({"cross_validation": folds.facts} if folds else {}),
                     "notes": notes,
                     **({"command": command} if command else {}),
                     **made_by(),
                 }
-                _write_bundle(folder, facts, dataset, parts, fit)
+                facts["training"]["onnx_difference"] = difference
+                write_files(folder, facts, dataset, parts, fitted, folds)
         except KeyboardInterrupt as error:
             raise Interrupted(
                 "Interrupted before there was a model to keep; nothing was written."
             ) from error
     test_it = f"test it: aufer evaluate --model {shlex.quote(str(path))} --testset TESTSET"
-    if fit.stopped == INTERRUPTED:
+    classifier = fitted.classifier
+    if classifier.stopped == INTERRUPTED:
         raise Interrupted(
-            f"Interrupted after epoch {len(fit.history)}; the best model so far (epoch "
-            f"{fit.best_epoch}) is in {path}.",
+            f"Interrupted after epoch {len(classifier.history)}; the best model so far (epoch "
+            f"{classifier.best_epoch}) is in {path}.",
             hint=test_it,
         )
     if ctrl_c.pressed:
@@ -218,10 +267,20 @@ def _shares(parts: Parts) -> tuple[float, float]:
     return n_test / (rest + n_test), n_validation / rest
 
 
-def _choose(known: dict[str, Any], word: str, what: str) -> Any:
-    if word not in known:
-        raise UsageError(f"There is no {what} '{word}'; known are {', '.join(known)}.")
-    return known[word]
+def _choose_recipe(name: str, kind: str, changes: dict[str, Any]) -> Recipe:
+    if name not in RECIPES:
+        raise UsageError(f"There is no recipe '{name}'; known are {', '.join(RECIPES)}.")
+    if not find_kind(kind).has_epochs:
+        typed = [key for key in _OF_EPOCHS if changes[key] is not None]
+        if typed:
+            option = "--" + typed[0].replace("_", "-")
+            raise UsageError(f"{option} is for kinds that learn in epochs; {kind} doesn't.")
+        if name != "standard":
+            raise UsageError(
+                f"The recipe {name} is one of a dense network, not of {kind}.",
+                hint=f"leave --recipe away: aufer train --kind {kind}",
+            )
+    return RECIPES[name].changed(**changes)
 
 
 def _named_path(out: Path | None, models_folder: Path, name: str | None) -> Path | None:
@@ -262,86 +321,3 @@ def _say_plan(dataset: Dataset, parts: Parts, notes: Sequence[str]) -> None:
     )
     for note in notes:
         log.warning(note)
-
-
-def _write_bundle(
-    folder: Path, facts: dict[str, Any], dataset: Dataset, parts: Parts, fit: Fit
-) -> None:
-    """Write all that the classifier did not, and add the hashes to ``facts``."""
-    write_rows(folder, dataset, parts)
-    write_history(folder, fit.history)
-    draw_training(fit.history, fit.best_epoch, facts["name"], folder / PLOT_NAME)
-    (folder / CARD_NAME).write_text(write_card(facts), encoding="utf-8", newline="\n")
-    facts["files"] = hash_files(folder, FACTS_NAME)
-    # last: a folder with this file is whole
-    (folder / FACTS_NAME).write_text(to_json(facts), encoding="utf-8", newline="\n")
-
-
-def _facts(dataset: Dataset, recipe: Recipe, parts: Parts, fit: Fit, seed: int) -> dict[str, Any]:
-    return {
-        "recipe": recipe.name,
-        "input": AU_INPUT,
-        "features": list(INTENSITY_COLUMNS),
-        "labels": list(dataset.emotions.names),
-        "extractor": dataset.extractor.facts(),
-        "dataset": _dataset_facts(dataset),
-        "split": {
-            "rule": parts.rule,
-            "seed": seed,
-            "sizes": parts.sizes(),
-            "grouped": parts.grouped,
-        },
-        "training": _training_facts(recipe, fit, seed),
-        "interrupted": fit.stopped == INTERRUPTED,
-        "metrics": _metrics(dataset, parts, fit),
-        "versions": versions("tensorflow", "keras", "numpy", "onnx", "onnxruntime"),
-    }
-
-
-def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "path": str(dataset.path),
-        "sha256": dataset.sha256,
-        "n_rows": len(dataset),
-        "counts": dataset.counts(),
-        "groups_known": dataset.groups is not None,
-    }
-    if dataset.path is not None and (sidecar := sidecar_paths(dataset.path)["facts"]).exists():
-        beside = read_json(sidecar)
-        facts |= {key: beside[key] for key in ("min_confidence", "faces") if key in beside}
-    return facts
-
-
-def _training_facts(recipe: Recipe, fit: Fit, seed: int) -> dict[str, Any]:
-    settings = {**recipe.facts(), "recipe": recipe.name}
-    settings.pop("name")
-    return {
-        **settings,
-        "seed": seed,
-        "is_recipe_to_the_letter": recipe == RECIPES[recipe.name],
-        "hidden_layers": list(dense.HIDDEN_LAYERS),
-        "epochs_run": len(fit.history),
-        "best_epoch": fit.best_epoch,
-        "stopped": fit.stopped,
-        "seconds": round(sum(row["seconds"] for row in fit.history), 1),
-        "onnx_difference": fit.onnx_difference,
-    }
-
-
-def _metrics(dataset: Dataset, parts: Parts, fit: Fit) -> dict[str, Any]:
-    """Figures of the best checkpoint, and of the last epoch, on validation and test rows."""
-
-    def figures(rows: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-        answered = np.ones(len(rows), dtype=bool)
-        names = dataset.emotions.names
-        full = score(dataset.labels[rows], probabilities[rows], answered, names)
-        return {key: full[key] for key in ("accuracy", "macro_f1", "log_loss")} | {"n": len(rows)}
-
-    return {
-        "test": figures(parts.test, fit.best),
-        "validation": figures(parts.validation, fit.best),
-        "last_epoch": {
-            "test": figures(parts.test, fit.last),
-            "validation": figures(parts.validation, fit.last),
-        },
-    }

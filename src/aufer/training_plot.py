@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aufer.plots import BLUE, GREY, ORANGE, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw_training(
     history: Sequence[dict[str, float]], best_epoch: int, title: str, path: Path
 ) -> None:
-    """Draw loss and accuracy by epoch, the best epoch marked, as a PNG of 1200 x 540 pixels.
+    """Write `training_figure` as a PNG of 1200 x 540 pixels."""
+    figure = training_figure(history, best_epoch)
+    figure.suptitle(title)
+    figure.savefig(path, format="png", dpi=120)
+
+
+def training_figure(
+    history: Sequence[dict[str, float]],
+    best_epoch: int,
+    size: tuple[float, float] = (10, 4.5),
+) -> Figure:
+    """Loss and accuracy by epoch, the best epoch marked.
 
     Args:
         history: rows of `bundle.HISTORY_COLUMNS`. best_epoch: counted from 1.
+        size: width and height, inches.
     """
-    figure = new_figure(10, 4.5)
+    figure = new_figure(*size)
     epochs = [row["epoch"] for row in history]
     axes: Any = figure.subplots(1, 2)
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
@@ -47,5 +62,4 @@ def draw_training(
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)
-    figure.suptitle(title)
-    figure.savefig(path, format="png", dpi=120)
+    return figure

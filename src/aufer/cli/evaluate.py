@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from aufer.cli.options import (
     emotions_option,
     engine_options,
     force_option,
+    groups_option,
     json_option,
     keep_going_option,
     min_confidence_option,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     "evaluate",
     epilog="""\b
 Examples:
+  aufer evaluate                               the faces held out at training
   aufer evaluate --testset data/testset        images: needs OpenFace (aufer doctor)
   aufer evaluate --testset ~/openface-test     OpenFace CSVs, one folder per emotion
   aufer evaluate --testset unseen.csv          an AU table or a dataset
@@ -43,14 +45,21 @@ Examples:
 @click.option(
     "--testset",
     type=PATH,
-    required=True,
     help="Unseen faces: images (folders by emotion, or flat names such as angry001.jpg), folders "
-    "of OpenFace CSVs, an AU table, or a dataset.",
+    "of OpenFace CSVs, an AU table, or a dataset. Default: the faces that were held out when the "
+    "model was trained.",
 )
 @model_option()
 @emotions_option(default=False)
 @click.option(
     "--labels", type=PATH, help="CSV with image,emotion[,group] for images not in folders."
+)
+@groups_option(more=" Intervals are then of whole persons drawn anew.")
+@click.option(
+    "--images",
+    type=PATH,
+    metavar="FOLDER",
+    help="The pictures that OpenFace CSVs were made of, to find near copies of training pictures.",
 )
 @min_confidence_option
 @engine_options
@@ -62,10 +71,12 @@ Examples:
 @click.pass_context
 def command(
     ctx: click.Context,
-    testset: Path,
+    testset: Path | None,
     model: str | None,
     emotions: Emotions | None,
     labels: Path | None,
+    groups: str | None,
+    images: Path | None,
     min_confidence: float,
     open_engine: Callable[[], Engine],
     plan: Plan,
@@ -74,56 +85,75 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Test a model on faces it never saw, and write a report: report.html to read, report.json,
-    predictions.csv.
+    """Test a model on faces it never saw, and write a report: report.html to read and to print,
+    report.json, predictions.csv, and every table and picture as a file.
 
     Accuracy comes with its 95 % interval, by emotion, and counted both ways where images have no
-    usable face. Test images that were training images are named, and left out of the first figures.
+    usable face. Test images that were training images, or near copies of one, are named, and left
+    out of the first figures.
     """
-    import pandas as pd
-
     from aufer.classifiers.open_model import open_model
-    from aufer.cli.talk import print_data, progress, say, say_table, warn
-    from aufer.evaluate import evaluate
+    from aufer.cli.talk import print_data, progress, say, warn
+    from aufer.evaluate import evaluate, evaluate_held_out
     from aufer.files import to_json
-    from aufer.metrics import percent, with_interval
+    from aufer.groups import GroupRule
     from aufer.openface.faces import read_faces
-    from aufer.report import (
-        check_report_folder,
-        report_folder,
-        shown_figures,
-        summarise,
-        write_report,
-    )
+    from aufer.report import check_report_folder, report_folder, write_report
+    from aufer.report_text import summarise
 
+    told = {"--labels": labels, "--groups": groups, "--images": images}
+    if testset is None and any(told.values()):
+        named = next(name for name, value in told.items() if value)
+        raise UsageError(f"{named} goes with --testset.", hint="add: --testset FOLDER")
     emotions = typed_emotions(ctx, emotions, model)
     opened = open_model(model, emotions=emotions)
-    # numbers without a sidecar: in the order that was typed, or the usual one; else nobody says
-    known = emotions or opened.emotions
-    if emotions is None and known.names[: len(DEFAULT_NAMES)] != DEFAULT_NAMES:
-        known = known.without_numbers()
-    if labels is not None and not testset.is_dir():
+    if labels is not None and testset is not None and not testset.is_dir():
         raise UsageError(
             "--labels goes with a folder of images.", hint=f"put the emotions into {testset} itself"
         )
     folder = out or report_folder(Path("reports"), opened, testset)
     check_report_folder(folder, force=force)
-    table = read_faces(
-        testset,
-        known,
-        engine=open_engine,
-        plan=plan,
-        keep_in=workspace_data(),
-        labels=labels,
-        progress=progress,
-    )
-    evaluation = evaluate(opened, table, testset=str(testset), min_confidence=min_confidence)
+    if testset is None:
+        evaluation = evaluate_held_out(opened, min_confidence=min_confidence)
+    else:
+        # numbers without a sidecar: in the order that was typed, or the usual one; else nobody says
+        known = emotions or opened.emotions
+        if emotions is None and known.names[: len(DEFAULT_NAMES)] != DEFAULT_NAMES:
+            known = known.without_numbers()
+        table = read_faces(
+            testset,
+            known,
+            engine=open_engine,
+            plan=plan,
+            keep_in=workspace_data(),
+            labels=labels,
+            groups=GroupRule.parse(groups),
+            images=images,
+            progress=progress,
+        )
+        evaluation = evaluate(opened, table, testset=str(testset), min_confidence=min_confidence)
     facts = evaluation.facts
     for warning in facts["warnings"]:
         warn(warning)
-    page = write_report(folder, facts, evaluation.predictions, evaluation.intensities, force=force)
+    page = write_report(folder, facts, evaluation.predictions, force=force)
     if as_json:
         print_data(to_json(facts).rstrip())
+    _say_figures(facts)
+    say(summarise(facts))
+    if not as_json:
+        print_data(str(page))
+    if facts["n_failed"] and not keep_going:
+        ctx.exit(EXIT_SOME_FAILED)
+
+
+def _say_figures(facts: dict[str, Any]) -> None:
+    """The figures to lead with, by emotion and of all faces."""
+    import pandas as pd
+
+    from aufer.cli.talk import say, say_table
+    from aufer.metrics import percent, with_interval
+    from aufer.report_facts import shown_figures
+
     figures = shown_figures(facts)
     say_table(
         pd.DataFrame(
@@ -140,12 +170,9 @@ def command(
     )
     if figures is not facts["figures"]["all"]:
         say("The table is of the faces that were not in training.")
+    for baseline in figures["baselines"]:
+        say(f"{baseline['title']}: {with_interval(baseline['accuracy'])}")
     say(
         f"accuracy {with_interval(figures['accuracy'])}, macro-F1 {figures['macro_f1'] or 0:.3f}; "
         f"over all images {percent(figures['accuracy_all']['value'])}"
     )
-    say(summarise(facts))
-    if not as_json:
-        print_data(str(page))
-    if facts["n_failed"] and not keep_going:
-        ctx.exit(EXIT_SOME_FAILED)

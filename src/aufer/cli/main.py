@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "train": "Train an expression model on a dataset.",
     "evaluate": "Test a model on unseen faces and write a report.",
     "predict": "Print the expression of faces.",
+    "learning-curve": "Measure what more training images bring.",
     "models": "List the models at hand.",
 }
 """Every command and its line in ``aufer --help``; the code lies in ``cli/<command>.py``."""

@@ -118,6 +118,22 @@ min_confidence_option = click.option(
     show_default=True,
     help="Faces that OpenFace fitted with less confidence are left out.",
 )
+
+
+def groups_option(metavar: str = "COLUMN|REGEX", more: str = "") -> Callable[[F], F]:
+    """``--groups``: who is who; for `groups.GroupRule.parse`.
+
+    Args:
+        metavar: the rules that the command takes. more: what they mean, beyond column and pattern.
+    """
+    return click.option(
+        "--groups",
+        metavar=metavar,
+        help="Which faces are of one person: a column of the table, or what a regular expression "
+        f"finds in the file names.{more}",
+    )
+
+
 faces_option = click.option(
     "--faces",
     type=click.Choice(["largest", "best", "error"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +13,25 @@ from aufer.cli.options import (
     Share,
     emotions_option,
     engine_options,
+    force_option,
+    groups_option,
     json_option,
     keep_going_option,
     model_option,
+    out_option,
     talk_options,
     typed_emotions,
     workspace_data,
 )
 from aufer.emotions import Emotions
-from aufer.errors import EXIT_SOME_FAILED
+from aufer.errors import EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from aufer.model import Model
     from aufer.openface.engine import Engine
+    from aufer.openface.face_parts import FaceParts
     from aufer.openface.measuring.plan import Plan
 
 
@@ -35,6 +42,7 @@ Examples:
   aufer predict photos/ > answers.csv          images: needs OpenFace (aufer doctor)
   aufer predict ~/openface-output              OpenFace CSVs
   aufer predict data/aus.csv --json            an AU table, a dataset, or any AU rows
+  aufer predict long.csv --out answers.csv     whole or not at all, with what made it beside it
   aufer predict faces.csv --model best_model.hdf5 \\
       --emotions angry,disgust,happy,neutral,sad,surprise""",
 )
@@ -48,8 +56,15 @@ Examples:
     show_default=True,
     help="Faces that OpenFace fitted with less confidence get no label.",
 )
+@groups_option(more=" For models of AUs relative to the person.")
 @engine_options
+@out_option(
+    None,
+    "Write the CSV there instead of stdout, when it is complete, and beside it a JSON file with "
+    "the model and the counts.",
+)
 @keep_going_option
+@force_option
 @json_option
 @talk_options
 @click.pass_context
@@ -59,9 +74,12 @@ def command(
     model: str | None,
     emotions: Emotions | None,
     min_confidence: float,
+    groups: str | None,
     open_engine: Callable[[], Engine],
     plan: Plan,
+    out: Path | None,
     keep_going: bool,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Print the expression of faces: a label and one probability per emotion for each image, as CSV
@@ -69,14 +87,66 @@ def command(
 
     INPUT: a folder of images or an image (measured with OpenFace), OpenFace's own CSVs, an AU
     table, or any CSV with the 17 columns AU01_r … AU45_r.
-    """
-    from aufer.au_table import FAILED_STATUSES, join_tables
-    from aufer.classifiers.open_model import open_model
-    from aufer.cli.talk import print_data, progress, say, warn
-    from aufer.openface.faces import read_faces
-    from aufer.predict import predict
 
+    CSVs of any length are checked to their end before the first answer is printed; memory does not
+    grow with them.
+    """
+    from aufer.answers import check_answers_replaceable, csv_texts, json_texts, write_answers
+    from aufer.classifiers.open_model import open_model
+    from aufer.cli.talk import print_data, say, warn
+    from aufer.predict import Tally, answer_facts, predict_parts
+
+    if out is not None and as_json:
+        raise UsageError(
+            "--json is for stdout; --out writes CSV.", hint="leave one of them away, or redirect"
+        )
+    if out is not None:
+        check_answers_replaceable(out, force=force)
     opened = open_model(model, emotions=typed_emotions(ctx, emotions, model))
+    faces = _read(inputs, opened, groups, open_engine, plan)
+    tally = Tally()
+    parts = predict_parts(
+        opened, faces.read(), tally, min_confidence=min_confidence, on_warning=warn
+    )
+    tables = _with_progress(parts, faces.n_rows, to_file=out is not None)
+    if out is not None:
+        write_answers(
+            tables, out, lambda: answer_facts(opened, inputs, min_confidence, tally), force=force
+        )
+        print_data(str(out))
+    else:
+        for text in json_texts(tables) if as_json else csv_texts(tables):
+            print_data(text, end="")
+    if tally.n_unanswered:
+        say(
+            f"{tally.n_unanswered} of {tally.n} images have no usable face; the column status says "
+            "why."
+        )
+    if not keep_going and tally.n_failed:
+        ctx.exit(EXIT_SOME_FAILED)
+
+
+def _read(
+    inputs: tuple[Path, ...],
+    opened: Model,
+    groups: str | None,
+    open_engine: Callable[[], Engine],
+    plan: Plan,
+) -> FaceParts:
+    """The faces; in parts where they are rows of CSVs and the model takes each by itself."""
+    from aufer.au_table import join_tables
+    from aufer.cli.talk import progress, warn
+    from aufer.groups import GroupRule
+    from aufer.openface.face_parts import FaceParts, read_faces_in_parts
+    from aufer.openface.faces import read_faces
+    from aufer.predict import needs_all_faces
+
+    rule = GroupRule.parse(groups)
+    if not needs_all_faces(opened):
+        if groups is not None:
+            warn(f"--groups changes nothing: {opened.name} takes AUs as they were measured")
+        if (parts := read_faces_in_parts(inputs)) is not None:
+            return parts
     tables = [
         read_faces(
             path,
@@ -85,24 +155,27 @@ def command(
             plan=plan,
             keep_in=workspace_data(),
             labelled=False,
+            groups=rule,
             progress=progress,
         )
         for path in inputs
     ]
-    table, warnings = predict(
-        opened,
-        join_tables(tables, names=[path.as_posix() for path in inputs]),
-        min_confidence=min_confidence,
-    )
-    for warning in warnings:
-        warn(warning)
-    if as_json:
-        text = table.to_json(orient="records", indent=2, double_precision=6, force_ascii=False)
-    else:
-        text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n").rstrip("\n")
-    print_data(text)
-    unanswered = int((table["label"] == "").sum())
-    if unanswered:
-        say(f"{unanswered} of {len(table)} images have no usable face; the column status says why.")
-    if not keep_going and table["status"].isin(FAILED_STATUSES).any():
-        ctx.exit(EXIT_SOME_FAILED)
+    return FaceParts.of(join_tables(tables, names=[path.as_posix() for path in inputs]))
+
+
+def _with_progress(
+    tables: Iterator[pd.DataFrame], n_rows: int, *, to_file: bool
+) -> Iterator[pd.DataFrame]:
+    """The same tables; tells how far they are, unless the answers themselves are on the screen."""
+    import sys
+
+    from aufer.cli.talk import progress
+    from aufer.openface.face_parts import ROWS_AT_ONCE
+
+    if n_rows <= ROWS_AT_ONCE or (sys.stdout.isatty() and not to_file):
+        yield from tables
+        return
+    with progress(n_rows, "predict", "face") as step:
+        for table in tables:
+            yield table
+            step(len(table))

@@ -47,9 +47,9 @@ def warn(text: str) -> None:
     log.warning(text)
 
 
-def print_data(text: str) -> None:
+def print_data(text: str, *, end: str = "\n") -> None:
     """A result (stdout)."""
-    click.echo(text)
+    click.echo(text + end, nl=False)
 
 
 def say_table(table: pd.DataFrame, *, index: bool = False) -> None:
