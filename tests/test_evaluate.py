@@ -283,12 +283,22 @@ def test_a_near_copy_among_the_held_out_faces_was_seen(bundle: Path) -> None:
     assert (seen["images"], seen["ways"]["near_copy"]) == ([rows.loc[tested, "image"]], 1)
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
+    """The words that name a Keras file without a bundle around it."""
+    import keras
+
+    path = tmp_path_factory.mktemp("bare") / "bare.keras"
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.Input((17,)), keras.layers.Dense(6, activation="softmax")]
+    keras.Sequential(layers).save(path)
+    return ("--model", path, "--emotions", ",".join(Emotions().names))
+
+
 def test_a_model_without_faces_of_its_own_needs_a_test_set(
-    aufer: RunAufer, bundle: Path, tmp_path: Path
+    aufer: RunAufer, bare: tuple[object, ...]
 ) -> None:
-    shutil.copy(bundle / "model.keras", tmp_path / "bare.keras")
-    names = ("--emotions", ",".join(Emotions().names))
-    ran = aufer("evaluate", "--model", "bare.keras", *names).check(2)
+    ran = aufer("evaluate", *bare).check(2)
     assert "bare.keras has no test faces of its own" in ran.err
     assert "aufer evaluate --testset FOLDER" in ran.err
     for option in ("--labels", "--groups", "--images"):
@@ -297,12 +307,9 @@ def test_a_model_without_faces_of_its_own_needs_a_test_set(
 
 
 def test_a_bare_keras_file_has_a_report_too(
-    aufer: RunAufer, bundle: Path, sample: Path, tmp_path: Path
+    aufer: RunAufer, bare: tuple[object, ...], sample: Path, tmp_path: Path
 ) -> None:
-    shutil.copy(bundle / "model.keras", tmp_path / "bare.keras")
-    names = ("--emotions", ",".join(Emotions().names))
-    words = ("--model", "bare.keras", *names, "--testset", sample / "test")
-    page = tmp_path / aufer("evaluate", *words).check().out.strip()
+    page = tmp_path / aufer("evaluate", *bare, "--testset", sample / "test").check().out.strip()
     facts = json.loads((page.parent / "report.json").read_text())
     assert not facts["seen_in_training"]["checked"]
     # nobody knows which emotion was the most frequent in training

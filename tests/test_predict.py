@@ -241,6 +241,34 @@ def test_a_model_of_normalised_aus_needs_all_faces(trained: Path) -> None:
 # ---- the command
 
 
+def test_a_model_relative_to_the_person_is_asked_with_groups(
+    aufer: RunAufer, bundle: Path, tmp_path: Path
+) -> None:
+    facts = json.loads((bundle / "bundle.json").read_text())
+    facts["dataset"]["normalization"] = {"how": "group", "min_confidence": 0.0}
+    (bundle / "bundle.json").write_text(json.dumps(facts))
+    names = [f"{person}_{n}.jpg" for person in ("anna", "ben") for n in range(4)] + ["cleo_0.jpg"]
+    faces_of(9).assign(image=names).to_csv(tmp_path / "rows.csv", index=False)
+    assert "these faces have no groups" in aufer("predict", "rows.csv").check(4).err
+    ran = aufer("predict", "rows.csv", "--groups", "^([a-z]+)_").check()
+    table = pd.read_csv(StringIO(ran.out), keep_default_na=False)
+    assert table["status"].tolist() == ["ok"] * 8 + ["no_baseline"]
+    assert (table["label"] == "").tolist() == [False] * 8 + [True]
+    values = faces_of(9).to_numpy(copy=True)
+    values[:4] -= np.median(values[:4], axis=0)
+    expected = read_bundle(bundle).predict_proba(values[:4])
+    found = table[list(Emotions().names)].to_numpy()[:4].astype(float)
+    assert np.allclose(found, expected, atol=5e-3)  # differences have two decimals
+
+
+def test_groups_that_change_nothing_are_said(aufer: RunAufer, bundle: Path, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.csv")
+    plain = aufer("predict", path).check()
+    ran = aufer("predict", path, "--groups", "person").check()
+    assert "--groups changes nothing" in ran.err
+    assert ran.out == plain.out
+
+
 def test_out_writes_the_same_with_what_made_it(
     aufer: RunAufer, bundle: Path, tmp_path: Path
 ) -> None:

@@ -121,17 +121,19 @@ def report_folder(reports: Path, model: Model, testset: Path | None) -> Path:
     model_path = model.path.resolve()
     model_name = model_path.stem if model_path.is_file() else model_path.name
     if testset is None:
-        return reports / f"{model_name}-held-out"
-    testset_path = testset.resolve()
-    testset_name = testset_path.stem if testset_path.is_file() else testset_path.name
-    first = reports / f"{model_name}-on-{testset_name}"
+        testset_path, first = None, reports / f"{model_name}-held-out"
+    else:
+        testset_path = testset.resolve()
+        name = testset_path.stem if testset_path.is_file() else testset_path.name
+        first = reports / f"{model_name}-on-{name}"
     folder, number = first, 1
     while (folder / FACTS_NAME).is_file():
         try:
             facts = read_json(folder / FACTS_NAME)
-            of_model = Path(facts["model"]["path"]).resolve()
-            of_testset = Path(facts["testset"]["source"]).resolve()
-            if (of_model, of_testset) == (model_path, testset_path):
+            of_testset = None
+            if facts.get("tested_on", TESTSET) == TESTSET:
+                of_testset = Path(facts["testset"]["source"]).resolve()
+            if (Path(facts["model"]["path"]).resolve(), of_testset) == (model_path, testset_path):
                 break
         except (DataError, KeyError, TypeError):  # damaged, or somebody else's: leave it
             pass

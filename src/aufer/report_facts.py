@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from aufer.action_units import INTENSITY_COLUMNS
-from aufer.au_table import LOW_CONFIDENCE, OK, AuTable
+from aufer.au_table import LOW_CONFIDENCE, AuTable
 from aufer.metrics import bootstrap_by_group, bootstrap_figures, proportion, score
 
 CONFIDENCES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -83,7 +83,7 @@ def _accuracy_by_confidence(
 ) -> list[dict[str, Any]]:
     """Accuracy and coverage, had another `--min-confidence` been asked for."""
     confidence = predictions["confidence"].to_numpy(dtype=np.float64)
-    measured = predictions["status"].isin([OK, LOW_CONFIDENCE]).to_numpy()
+    measured = ~np.isnan(probabilities).any(axis=1)
     if not (measured & ~np.isnan(confidence)).any():
         return []
     right = np.nan_to_num(probabilities).argmax(axis=1) == truth

@@ -37,6 +37,8 @@ STATUS_TITLES = {
     "crashed": "crashed",
     "low_confidence": "low confidence",
     "other_emotion": "other emotion",
+    "baseline": "the person's neutral face",
+    "no_baseline": "person without a baseline",
     "duplicate": "duplicate",
     "conflict": "conflicting labels",
     "in_dataset": "in the dataset",

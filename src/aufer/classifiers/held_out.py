@@ -14,6 +14,7 @@ from aufer.classifiers.fitting import find_kind, fit_calibrated
 from aufer.classifiers.folds import Folds
 from aufer.classifiers.recipe import Recipe
 from aufer.dataset import Dataset
+from aufer.errors import DataError
 from aufer.metrics import score
 from aufer.splits import hold_out
 
@@ -52,6 +53,9 @@ def hold_out_each(dataset: Dataset, folds: Folds, fit: FitFold, model: str, tell
 
     Args:
         fit: gets `Examples` with all rows, the fold's training rows, and no validation row.
+
+    Raises:
+        DataError: a fold leaves nothing to train on.
     """
     names, n = dataset.emotions.names, len(dataset)
     aus = dataset.aus.to_numpy(dtype=np.float32)
@@ -63,6 +67,13 @@ def hold_out_each(dataset: Dataset, folds: Folds, fit: FitFold, model: str, tell
             train = ~held
             if folds.together is not None:
                 train &= ~np.isin(folds.together, np.unique(folds.together[held]))
+            if not train.any():
+                raise DataError(
+                    f"Nothing is left to train on when fold {fold + 1} is held out: its groups "
+                    f"hold all other rows too ({folds.rule}).",
+                    hint="look at the groups of the dataset, or make it without: aufer "
+                    "build-dataset --groups none",
+                )
             tell(folds.protocol, model, repeat + 1, fold + 1)
             examples = Examples(
                 aus,

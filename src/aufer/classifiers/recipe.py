@@ -80,7 +80,7 @@ class Recipe:
 
     def facts(self) -> dict[str, Any]:
         """All settings as plain JSON."""
-        return asdict(self)
+        return {**asdict(self), "dropout": list(self.dropout)}
 
 
 def _option(name: str) -> str:
