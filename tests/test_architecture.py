@@ -14,8 +14,10 @@ from aufer.cli.main import COMMANDS
 PACKAGE = Path(__file__).parents[1] / "src" / "aufer"
 
 VOCABULARY = {"action_units", "emotions", "errors", "__init__", "progress"}
-VERBS = {"init", "doctor", "extract", "build_dataset", "data_check", "train", "evaluate", "predict"}
-VERBS |= {"learning_curve"}
+VERBS = {"init", "doctor", "extract", "build_dataset", "data_check", "train", "evaluate"} | {
+    "predict",
+    "learning_curve",
+}
 EDGES = {"openface", "classifiers", "live"}
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "matplotlib", "docker", "onnx", "onnxruntime"}
 HEAVY_FOR_THE_COMMAND_LINE = HEAVY | {"pandas", "numpy", "PIL", "jinja2", "tqdm", "psutil"}

@@ -427,4 +427,7 @@ def test_a_report_of_the_folds_is_their_pooled_figures(
     grouped = answers[answers["protocol"] == "grouped"]
     right = grouped["emotion"] == grouped["predicted"]
     assert figures["accuracy"]["value"] == pytest.approx(right.mean())
-    assert len(case.predictions) == len(grouped)
+    # each answer stands beside the AUs of its own face
+    assert case.predictions["image"].tolist() == grouped.sort_values("row")["image"].tolist()
+    trained = pd.read_csv(study / "emotion.csv")[list(INTENSITY_COLUMNS)]
+    assert np.allclose(case.predictions[list(INTENSITY_COLUMNS)], trained)

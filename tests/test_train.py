@@ -118,7 +118,10 @@ def test_the_figures_are_those_of_the_onnx_file(
     rows = pd.read_csv(bundle.path / "rows.csv", dtype=str)
     dataset = read_dataset(faces)
     guess = bundle.predict_proba(dataset.aus.to_numpy()).argmax(axis=1)
-    for part in ("test", "validation"):
+    # fitted again to all rows, standard answers for validation rows that it has learnt by then;
+    # their figures are of the fit before
+    parts = ("test", "validation") if recipe == "reference" else ("test",)
+    for part in parts:
         of_part = (rows["part"] == part).to_numpy()
         right = int((guess == dataset.labels)[of_part].sum())
         figures = bundle.facts["metrics"][part]
@@ -304,7 +307,7 @@ def test_a_share_that_can_not_be_met_is_told(
     note = "--test-size 0.01 was asked for; the nearest share that the faces can be split at is"
     assert f"{note} 10 %" in caplog.text
     assert any(note in text for text in bundle.facts["notes"])
-    assert "(test 10 %, then validation 25 % of the rest)" in caplog.text
+    assert "(test 10 %, then validation 20 % of the rest)" in caplog.text
     assert not any("validation-size" in text for text in bundle.facts["notes"])
 
 
@@ -339,7 +342,7 @@ def test_a_seed_that_numpy_does_not_take(tmp_path: Path, faces: Path, seed: int)
 
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize(
-    ("rate", "batch_size", "epoch"), [(1e20, 50, "1"), (1e6, 50, "1"), (1e5, 500, "[2-8]")]
+    ("rate", "batch_size", "epoch"), [(1e20, 50, "1"), (1e6, 50, "1"), (1e5, 500, "[1-8]")]
 )
 def test_a_training_that_diverges_is_a_clear_error(
     tmp_path: Path, faces: Path, rate: float, batch_size: int, epoch: str, recipe: str

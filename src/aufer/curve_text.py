@@ -39,9 +39,9 @@ def of_images(facts: dict[str, Any], size: int) -> str:
 def ask(facts: dict[str, Any]) -> str:
     """What was asked."""
     return (
-        f"How many images does a model need? One of the kind “{facts['model']['title']}” learnt from "
-        f"more and more images of {facts['dataset']['name']}, and each time read the same faces, "
-        "which it had not learnt from."
+        f"How many images does a model need? One of the kind “{facts['model']['title']}” learnt "
+        f"from more and more images of {facts['dataset']['name']}, and each time read the same "
+        "faces, which it had not learnt from."
     )
 
 

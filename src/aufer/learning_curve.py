@@ -23,6 +23,9 @@ from aufer.provenance import made_by, versions
 from aufer.splits import make_folds, split_groups
 from aufer.training_sizes import choose_sizes, rank_within_emotion
 
+JOB_BYTES = 10**9
+"""Memory that one process may take; a network's library alone takes 0.6 GB."""
+
 ENOUGH = 0.95
 """An emotion with less than this share of the images that a size asks for is short of them."""
 
@@ -92,7 +95,8 @@ def learning_curve(
     if jobs is None:
         from aufer.openface.capacity import local_capacity
 
-        jobs = local_capacity().cpus
+        here = local_capacity()
+        jobs = max(1, min(here.cpus, here.memory_bytes // JOB_BYTES))
     with progress(len(fits.points()), "learning curve", "fit") as step:
         counts = pd.DataFrame(run_fits(fits, jobs, step)).reindex(columns=list(CURVE_COLUMNS))
     facts = {

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK = "#1f2933"
 BLUE = "#0072b2"
 ORANGE = "#d55e00"
 GREY = "#8a939c"
+LIGHT = "#d5dae0"
 """Blue and orange of Okabe and Ito's palette: told apart by colour-blind readers, and in grey."""
+
+PAGE_WIDTH = 8.0
+"""Of a picture as wide as a page, inches."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -40,6 +45,20 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def percent_axis(axis: Any) -> None:
+    """Shares, 0-1, as percent along an axis."""
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+
+
+def quiet(axes: Axes, grid: str = "both") -> None:
+    """A light grid behind the marks, no ticks; ``grid``: of which axis, ``x``, ``y`` or both."""
+    axes.grid(axis=grid, color=LIGHT, linewidth=0.7)  # type: ignore[arg-type]
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0)
 
 
 def as_svg(figure: Figure) -> str:

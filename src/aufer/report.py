@@ -27,7 +27,7 @@ from aufer.pages import page_environment
 from aufer.report_facts import shown_figures
 from aufer.report_figures import Picture, make_pictures, mistake_pictures, scale_of
 from aufer.report_methods import write_methods
-from aufer.report_tables import PROTOCOL_TITLES, make_tables
+from aufer.report_tables import make_tables, protocol_title
 from aufer.report_text import (
     TESTSET,
     ask,
@@ -163,7 +163,7 @@ def render(facts: dict[str, Any], predictions: pd.DataFrame, sources: dict[str, 
         sources=sources,
         mistakes=list(zip(facts["mistakes"], mistake_pictures(facts), strict=True)),
         methods=write_methods(facts),
-        protocol_titles=PROTOCOL_TITLES,
+        protocol_title=protocol_title,
         au_names=AU_NAMES,
         scale=scale_of(facts),
         brier_of_guessing=1 - 1 / len(facts["emotions"]),

@@ -12,7 +12,7 @@ from aufer.metrics import percent
 from aufer.prototypes import prototype_of
 from aufer.report_answer_tables import describe_strongest
 from aufer.report_facts import shown_figures
-from aufer.report_tables import PROTOCOL_TITLES
+from aufer.report_tables import protocol_title
 from aufer.report_text import WILSON, leading_interval
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _accuracy(facts: dict[str, Any]) -> Iterator[Picture]:
             ),
             "Cross-validated accuracies: "
             + "; ".join(
-                f"{PROTOCOL_TITLES[protocol['name']]}: "
+                f"{protocol_title(protocol['name'])}: "
                 + ", ".join(
                     f"{model['title']} {percent(model['accuracy']['mean'])}"
                     for model in protocol["models"]
@@ -125,7 +125,9 @@ def _accuracy(facts: dict[str, Any]) -> Iterator[Picture]:
                 for protocol in protocols
             )
             + ".",
-            lambda: draw_protocols(protocols, PROTOCOL_TITLES),
+            lambda: draw_protocols(
+                protocols, {p["name"]: protocol_title(p["name"]) for p in protocols}
+            ),
         )
     blocks = (cross.get("blocks") or {}).get("rows", [])
     if blocks:
@@ -198,7 +200,11 @@ def _failures(facts: dict[str, Any]) -> Iterator[Picture]:
 
 
 def _certainty(facts: dict[str, Any]) -> Iterator[Picture]:
-    from aufer.report_plots import draw_confidence, draw_coverage, draw_reliability
+    from aufer.report_certainty_plots import (
+        draw_confidence,
+        draw_coverage,
+        draw_reliability,
+    )
 
     shown = shown_figures(facts)
     yield Picture(

@@ -1,4 +1,4 @@
-"""The pictures of a report, each drawn of the numbers that it shows."""
+"""The pictures of a report about accuracy, mistakes and faces, drawn of the numbers they show."""
 
 from __future__ import annotations
 
@@ -7,29 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aufer.plots import BLUE, GREY, INK, ORANGE, new_figure
+from aufer.plots import BLUE, GREY, INK, LIGHT, ORANGE, PAGE_WIDTH, new_figure, percent_axis, quiet
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-WIDTH = 8.0
-"""Of a picture as wide as the page, inches."""
-
-LIGHT = "#d5dae0"
-
-
-def _percent_axis(axis: Any) -> None:
-    from matplotlib.ticker import PercentFormatter
-
-    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-
-
-def _quiet(axes: Axes, grid: str = "both") -> None:
-    """A light grid behind the marks, no ticks."""
-    axes.grid(axis=grid, color=LIGHT, linewidth=0.7)  # type: ignore[arg-type]
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0)
 
 
 def draw_accuracy(rows: Sequence[dict[str, Any]], chance: float) -> Figure:
@@ -38,7 +19,7 @@ def draw_accuracy(rows: Sequence[dict[str, Any]], chance: float) -> Figure:
     Args:
         rows: ``title``, ``accuracy`` (a `metrics.proportion`), ``is_model``. chance: of guessing.
     """
-    figure = new_figure(WIDTH, 0.85 + 0.4 * len(rows))
+    figure = new_figure(PAGE_WIDTH, 0.85 + 0.4 * len(rows))
     axes = figure.subplots()
     for position, row in enumerate(reversed(rows)):
         share = row["accuracy"]
@@ -66,9 +47,9 @@ def draw_accuracy(rows: Sequence[dict[str, Any]], chance: float) -> Figure:
     axes.set_yticks(range(len(rows)), [row["title"] for row in reversed(rows)])
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.5, len(rows) - 0.3)
-    _percent_axis(axes.xaxis)
+    percent_axis(axes.xaxis)
     axes.set_xlabel("faces read correctly (line: 95 % interval)")
-    _quiet(axes, "x")
+    quiet(axes, "x")
     return figure
 
 
@@ -99,7 +80,7 @@ def draw_confusion(confusion: list[list[int]], names: list[str]) -> Figure:
 def draw_recall(per_emotion: list[dict[str, Any]]) -> Figure:
     """Recall of each emotion with Wilson's 95 % interval, and precision as a mark."""
     rows = [row for row in per_emotion if row["n"]]
-    figure = new_figure(WIDTH, 0.9 + 0.42 * len(rows))
+    figure = new_figure(PAGE_WIDTH, 0.9 + 0.42 * len(rows))
     axes = figure.subplots()
     for position, row in enumerate(reversed(rows)):
         recall = row["recall"]
@@ -109,99 +90,9 @@ def draw_recall(per_emotion: list[dict[str, Any]]) -> Figure:
             axes.plot(row["precision"], position, "D", color=ORANGE, markersize=6, mec="white")
     axes.set_yticks(range(len(rows)), [f"{r['emotion']} (n = {r['n']})" for r in reversed(rows)])
     axes.set_xlim(0, 1)
-    _percent_axis(axes.xaxis)
+    percent_axis(axes.xaxis)
     axes.set_xlabel("recall (bar; line: 95 % interval) and precision (diamond)")
-    _quiet(axes, "x")
-    return figure
-
-
-def draw_reliability(bins: Sequence[dict[str, Any]]) -> Figure:
-    """Promised against kept: accuracy by top probability, and how many faces each bin has."""
-    rows = [row for row in bins if row["n"]]
-    figure = new_figure(5.2, 5.0)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1])
-    above.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
-    above.annotate(
-        "kept what it promised", (0.15, 0.15), xytext=(-4, 6), textcoords="offset points",
-        rotation=45, rotation_mode="anchor", transform_rotates_text=True, ha="center",
-        color=INK, fontsize=8,
-    )  # fmt: skip
-    x = [row["confidence"] for row in rows]
-    for row in rows:
-        share = row["accuracy"]
-        above.plot([row["confidence"]] * 2, [share["low"], share["high"]], color=BLUE, alpha=0.45)
-    y = [row["accuracy"]["value"] for row in rows]
-    above.plot(x, y, color=BLUE, linewidth=1, alpha=0.6)
-    most = max((row["n"] for row in rows), default=1)
-    above.scatter(x, y, s=[12 + 90 * row["n"] / most for row in rows], color=BLUE, zorder=3)
-    above.set_ylim(0, 1)
-    above.set_xlim(0, 1)
-    above.set_ylabel("share that was right")
-    _percent_axis(above.yaxis)
-    _quiet(above)
-    width = bins[0]["high"] - bins[0]["low"]
-    below.bar(
-        [row["low"] + width / 2 for row in bins],
-        [row["n"] for row in bins],
-        width=0.9 * width,
-        color=BLUE,
-        alpha=0.6,
-    )
-    below.set_ylabel("faces")
-    below.set_xlabel("probability of the answer")
-    _percent_axis(below.xaxis)
-    _quiet(below)
-    return figure
-
-
-def draw_coverage(rows: Sequence[dict[str, Any]]) -> Figure:
-    """Accuracy of the surest answers against the share that is answered, with its 95 % interval."""
-    figure = new_figure(WIDTH, 2.9)
-    axes = figure.subplots()
-    x = [row["coverage"] for row in rows]
-    shares = [row["accuracy"] for row in rows]
-    axes.fill_between(
-        x, [s["low"] for s in shares], [s["high"] for s in shares], color=BLUE, alpha=0.18, lw=0
-    )
-    axes.plot(x, [s["value"] for s in shares], "o-", color=BLUE, markersize=4)
-    axes.set_xlim(1.02, 0.08)
-    axes.set_ylim(min(0.5, *(s["low"] for s in shares)), 1.01)
-    _percent_axis(axes.xaxis)
-    _percent_axis(axes.yaxis)
-    axes.set_xlabel("share of the faces that is answered, the surest first")
-    axes.set_ylabel("accuracy of the answers")
-    _quiet(axes)
-    return figure
-
-
-def draw_confidence(rows: Sequence[dict[str, Any]], asked: float) -> Figure:
-    """Accuracy and coverage by threshold of OpenFace's confidence; ``asked``: the one in use."""
-    figure = new_figure(WIDTH, 2.9)
-    axes = figure.subplots()
-    x = np.arange(len(rows))
-    for key, title, colour, style, marker in (
-        ("accuracy", "accuracy of the answered", BLUE, "-", "o"),
-        ("coverage", "images answered", ORANGE, "--", "s"),
-    ):
-        shares = [row[key] for row in rows]
-        there = [share["value"] is not None for share in shares]
-        low, high = ([s[end] for s in shares] for end in ("low", "high"))
-        axes.fill_between(x, low, high, where=there, color=colour, alpha=0.15, lw=0)
-        values = [np.nan if s["value"] is None else s["value"] for s in shares]
-        axes.plot(x, values, color=colour, linestyle=style, marker=marker, ms=4, label=title)
-    thresholds = [row["min_confidence"] for row in rows]
-    if asked in thresholds:
-        axes.axvline(thresholds.index(asked), color=GREY, linewidth=1)
-        axes.annotate(
-            "in use", (thresholds.index(asked), 0.02), xytext=(4, 0),
-            textcoords="offset points", fontsize=8,
-        )  # fmt: skip
-    axes.set_xticks(x, [f"{threshold:g}" for threshold in thresholds])
-    axes.set_ylim(0, 1.02)
-    _percent_axis(axes.yaxis)
-    axes.set_xlabel("--min-confidence: least confidence of OpenFace that is answered")
-    axes.legend(frameon=False, loc="lower left")
-    _quiet(axes)
+    quiet(axes, "x")
     return figure
 
 
@@ -221,10 +112,10 @@ def draw_blocks(rows: Sequence[dict[str, Any]]) -> Figure:
     axes.set_xticks(list(x), [str(row["size"]) for row in rows])
     axes.set_xlim(-0.4, len(rows) - 0.3)
     axes.margins(y=0.25)
-    _percent_axis(axes.yaxis)
+    percent_axis(axes.yaxis)
     axes.set_xlabel("neighbouring rows that stay together")
     axes.set_ylabel("accuracy")
-    _quiet(axes, "y")
+    quiet(axes, "y")
     return figure
 
 
@@ -235,7 +126,7 @@ def draw_protocols(protocols: Sequence[dict[str, Any]], titles: dict[str, str]) 
         protocols: of ``cross_validation``, the leading one first. titles: theirs, by name.
     """
     models = protocols[0]["models"]
-    figure = new_figure(WIDTH, 1.1 + 0.44 * len(models))
+    figure = new_figure(PAGE_WIDTH, 1.1 + 0.44 * len(models))
     axes = figure.subplots()
     styles = ((BLUE, "o", 0.0), (ORANGE, "s", 0.17), (GREY, "^", -0.17))
     for protocol, (colour, marker, shift) in zip(protocols, styles, strict=False):
@@ -255,11 +146,11 @@ def draw_protocols(protocols: Sequence[dict[str, Any]], titles: dict[str, str]) 
     axes.set_yticks(range(len(models)), [model["title"] for model in reversed(models)])
     axes.set_ylim(-0.6, len(models) - 0.4)
     axes.set_xlim(0, 1)
-    _percent_axis(axes.xaxis)
+    percent_axis(axes.xaxis)
     axes.set_xlabel("accuracy over the folds (mark: mean; line: ± standard deviation)")
     if len(protocols) > 1:
         axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
-    _quiet(axes, "x")
+    quiet(axes, "x")
     return figure
 
 
@@ -280,7 +171,7 @@ def draw_au_profile(
     means = np.array(
         [[np.nan if row[au] is None else row[au] for au in aus] for row in rows], dtype=np.float64
     )
-    figure = new_figure(WIDTH, 1.1 + 0.4 * len(rows))
+    figure = new_figure(PAGE_WIDTH, 1.1 + 0.4 * len(rows))
     axes = figure.subplots()
     top = (0.0 if np.isnan(means).all() else float(np.nanmax(np.abs(means)))) or 1.0
     is_signed = bool((means < 0).any())  # differences from the person's own

@@ -21,6 +21,9 @@ from aufer.classifiers.recipe import Recipe
 from aufer.errors import AuferError, DataError
 from aufer.splits import hold_out
 
+MOST_JOBS = 61
+"""So many processes can Windows wait for."""
+
 Point = tuple[int, int, int]
 """Size, repeat and fold, the latter two from 0."""
 
@@ -149,7 +152,7 @@ def run_fits(
                 ctrl_c.let_go()
                 on_fit(1)
     else:
-        with _workers(fits, min(jobs, len(points))) as executor:
+        with _workers(fits, min(jobs, len(points), MOST_JOBS)) as executor:
             futures = {executor.submit(_work, point): point for point in points}
             for future in as_completed(futures):
                 found[futures[future]] = future.result()

@@ -31,7 +31,7 @@ class EpochLoop:
 
         self._tf, self._keras, self._recipe = tf, keras, recipe
         self._network = network
-        self._optimizer = keras.optimizers.Adam(recipe.learning_rate)
+        self._optimizer = keras.optimizers.Adam(float(recipe.learning_rate))
         self._optimizer.build(network.trainable_variables)
         n_features, n_outputs = network.input_shape[-1], network.output_shape[-1]
         loss = keras.losses.CategoricalCrossentropy(

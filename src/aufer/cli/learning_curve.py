@@ -80,7 +80,9 @@ Examples:
 )
 @emotions_option(default=False)
 @seed_option
-@click.option("--jobs", type=click.IntRange(1, 1000), help="Fits at once. Default: one per core.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 1000), help="Fits at once. Default: one per core and GB."
+)
 @out_option(None, "The curve's folder. Default: reports/learning-curve-<dataset>-<kind>/")
 @force_option
 @json_option
