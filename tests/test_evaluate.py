@@ -22,8 +22,8 @@ from aufer.files import sha256_of
 from aufer.openface.faces import read_faces
 from aufer.predict import predict
 from aufer.provenance import MEASURE_DYNAMIC, Extractor
-from aufer.report import check_report_folder
-from aufer.report_text import HELD_OUT, leading_interval
+from aufer.report.page import check_report_folder
+from aufer.report.text import HELD_OUT, leading_interval
 from tests.running import RunAufer
 from tests.test_build_dataset import table_of
 
@@ -231,8 +231,8 @@ def test_reports_of_different_models_and_test_sets_do_not_collide(
 
 
 def test_a_test_set_of_training_faces_only_says_so(bundle: Path) -> None:
-    from aufer.report_facts import shown_figures
-    from aufer.report_text import summarise
+    from aufer.report.facts import shown_figures
+    from aufer.report.text import summarise
 
     rows = pd.read_csv(bundle / "rows.csv", dtype=str, keep_default_na=False)
     key = rows.loc[rows["part"] == "train", "aus"].iloc[0]

@@ -230,7 +230,9 @@ def test_svm_sigmoids_say_how_far_margins_can_be_believed(monkeypatch: pytest.Mo
         return float(-np.log(found[np.arange(len(held)), labels[held]]).mean())
 
     fitted = log_loss()
-    monkeypatch.setattr(svm, "_fit_sigmoids", lambda margins, rows, balance: (np.ones(15), np.zeros(15)))
+    monkeypatch.setattr(
+        svm, "_fit_sigmoids", lambda margins, rows, balance: (np.ones(15), np.zeros(15))
+    )
     assert fitted < log_loss()
 
 

@@ -23,13 +23,13 @@ from statsmodels.stats.proportion import proportion_confint
 
 from aufer.classifiers.curve_fits import CurveFits, run_fits
 from aufer.classifiers.recipe import RECIPES
-from aufer.curve_figures import CURVE_COLUMNS, half_width, make_gains, make_points
-from aufer.curve_page import check_curve_folder, write_curve
-from aufer.curve_text import IS_FLAT, RISES, UNCLEAR, judge, more_images, sentences
+from aufer.curve.figures import CURVE_COLUMNS, half_width, make_gains, make_points
+from aufer.curve.page import check_curve_folder, write_curve
+from aufer.curve.sizes import choose_sizes, make_ladder, parse_sizes, rank_within_emotion
+from aufer.curve.text import IS_FLAT, RISES, UNCLEAR, judge, more_images, sentences
 from aufer.dataset import read_dataset
 from aufer.errors import AuferError, DataError, UsageError
 from aufer.learning_curve import LearningCurve, _plan_fits, learning_curve
-from aufer.training_sizes import choose_sizes, make_ladder, parse_sizes, rank_within_emotion
 from tests.running import RunAufer, run_aufer
 
 

@@ -17,10 +17,10 @@ from aufer.bundle import read_bundle
 from aufer.evaluate import evaluate, evaluate_held_out
 from aufer.files import sha256_of
 from aufer.openface.faces import read_faces
-from aufer.report import write_report
-from aufer.report_figures import make_pictures
-from aufer.report_methods import write_methods
-from aufer.report_tables import make_tables
+from aufer.report.figures import make_pictures
+from aufer.report.methods import write_methods
+from aufer.report.page import write_report
+from aufer.report.tables import make_tables
 from tests.running import RunAufer
 from tests.test_build_dataset import table_of
 

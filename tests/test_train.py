@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aufer import train as verb
 from aufer.action_units import INTENSITY_COLUMNS, au_key
 from aufer.bundle import ROWS_COLUMNS, Bundle, find_bundle, list_bundles, read_bundle
 from aufer.classifiers import bundling

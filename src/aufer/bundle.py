@@ -40,7 +40,7 @@ FACTS_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
 KERAS_NAME = "model.keras"
 ROWS_NAME = "rows.csv"
-ROWS_COLUMNS = ("part", "image", "sha256", "phash", "emotion", "group", "aus")
+ROWS_COLUMNS = ("part", "image", "sha256", "phash", "emotion", "group", "confidence", "aus")
 """Columns of ``rows.csv``: part is train, validation or test; aus is `action_units.au_key`."""
 
 HISTORY_NAME = "history.csv"

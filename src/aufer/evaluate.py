@@ -19,15 +19,15 @@ from aufer.errors import DataError, UsageError
 from aufer.groups import FEW_GROUPS, Grouping
 from aufer.model import Answers, Model, answer_faces, normalization_of, relate_faces
 from aufer.provenance import made_by, versions
-from aufer.report import SCHEMA
-from aufer.report_facts import au_profile, figures_of, testset_facts, worst_mistakes
-from aufer.report_model import (
+from aufer.report.facts import au_profile, figures_of, testset_facts, worst_mistakes
+from aufer.report.of_model import (
     TRAINING_PARTS,
     describe_model,
     read_cross_predictions,
     read_rows,
 )
-from aufer.report_text import CROSS_VALIDATION, HELD_OUT, TESTSET
+from aufer.report.page import SCHEMA
+from aufer.report.text import CROSS_VALIDATION, HELD_OUT, TESTSET
 from aufer.seen import Seen, find_seen, nothing_seen
 
 

@@ -13,15 +13,15 @@ import pandas as pd
 from aufer.classifiers.curve_fits import CurveFits, run_fits
 from aufer.classifiers.fitting import MOST_SEED, Kind, find_kind
 from aufer.classifiers.recipe import RECIPES, Recipe
-from aufer.curve_figures import CURVE_COLUMNS, make_gains, make_points
-from aufer.curve_page import SCHEMA
+from aufer.curve.figures import CURVE_COLUMNS, make_gains, make_points
+from aufer.curve.page import SCHEMA
+from aufer.curve.sizes import choose_sizes, rank_within_emotion
 from aufer.dataset import Dataset, read_dataset
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.progress import Progress, no_progress
 from aufer.provenance import made_by, versions
 from aufer.splits import make_folds, split_groups
-from aufer.training_sizes import choose_sizes, rank_within_emotion
 
 JOB_BYTES = 10**9
 """Memory that one process may take; a network's library alone takes 0.6 GB."""
@@ -35,7 +35,7 @@ class LearningCurve:
     """A measured learning curve.
 
     Attributes:
-        facts: content of ``learning-curve.json``. counts: `curve_figures.CURVE_COLUMNS`, one row
+        facts: content of ``learning-curve.json``. counts: `figures.CURVE_COLUMNS`, one row
             per size, repeat, fold and emotion.
     """
 
@@ -71,7 +71,7 @@ def learning_curve(
         command: what was typed, for the record.
 
     Returns:
-        figures and counts; `curve_page.write_curve` writes them.
+        figures and counts; `page.write_curve` writes them.
 
     Raises:
         UsageError: no such file, kind, recipe; an impossible setting. DataError: too few images.

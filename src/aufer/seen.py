@@ -11,7 +11,7 @@ import pandas as pd
 from aufer.action_units import au_key
 from aufer.au_table import AuTable
 from aufer.near_copies import find_near_copies
-from aufer.report_model import TRAINING_PARTS
+from aufer.report.of_model import TRAINING_PARTS
 
 SAME_FILE = "same_file"
 EQUAL_AUS = "equal_aus"
@@ -94,7 +94,7 @@ def find_seen(
     """Compare test faces with the faces that a model was fitted to, or stopped by.
 
     Args:
-        rows: the bundle's ``rows.csv`` (`report_model.read_rows`); None: nobody knows.
+        rows: the bundle's ``rows.csv`` (`of_model.read_rows`); None: nobody knows.
         faces: the test faces. values: float64 [n, 17], their AUs as the model takes them
             (`model.relate_faces`), NaN where there is no face.
         persons_known: whether the groups in ``rows`` are persons, so that names can be compared.

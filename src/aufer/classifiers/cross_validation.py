@@ -121,8 +121,8 @@ def cross_validate(
 ) -> CrossValidation:
     """Cross-validate a kind of model beside the baselines, on the same folds.
 
-    Where groups are known, by group and, to show what that costs, randomly. Where they are not,
-    randomly, and for blocks of rows (`BLOCK_SIZES`) with a quick kind.
+    Where groups are known, by group and, to show what that costs, randomly; else randomly. Where
+    they don't say who is who, also for blocks of rows (`BLOCK_SIZES`) with a quick kind.
 
     Args:
         k: number of folds. by_source: hold out one source at a time instead (once: no repeats).
@@ -188,7 +188,7 @@ def cross_validate(
         "blocks": None,
         "pooled": pooled,
     }
-    if baselines and dataset.groups is None and not by_source:
+    if baselines and not dataset.grouping.knows_persons and not by_source:
         facts["blocks"] = study_blocks(dataset, recipe, k, seed, on_fold)
     return CrossValidation(
         facts,

@@ -36,7 +36,7 @@ class CurveFits:
         kind, recipe: of the model. seed: repeat and fold are added to it.
         aus, labels: of all rows, float32 [n, 17] and int64 [n]. features, emotions: their names.
         together: [n], equal for rows of one group. of_row: int [repeats, n], the fold of each row.
-        rank: int [repeats, folds, n], `training_sizes.rank_within_emotion` of the rows outside the
+        rank: int [repeats, folds, n], `sizes.rank_within_emotion` of the rows outside the
             fold, -1 in it.
         sizes: training images per emotion.
     """
@@ -73,7 +73,7 @@ class CurveFits:
         """Fit to a point's images and read the fold held out.
 
         Returns:
-            rows of `curve_figures.CURVE_COLUMNS`, one per emotion that occurs in the dataset.
+            rows of `figures.CURVE_COLUMNS`, one per emotion that occurs in the dataset.
 
         Raises:
             DataError: too few images to fit this kind to.
@@ -138,7 +138,7 @@ def run_fits(
         jobs: processes. on_fit: told 1 after each.
 
     Returns:
-        rows of `curve_figures.CURVE_COLUMNS`, by size, repeat and fold.
+        rows of `figures.CURVE_COLUMNS`, by size, repeat and fold.
 
     Raises:
         AuferError: a process was killed. KeyboardInterrupt: none is left behind.

@@ -98,8 +98,8 @@ def command(
     from aufer.files import to_json
     from aufer.groups import GroupRule
     from aufer.openface.faces import read_faces
-    from aufer.report import check_report_folder, report_folder, write_report
-    from aufer.report_text import summarise
+    from aufer.report.page import check_report_folder, report_folder, write_report
+    from aufer.report.text import summarise
 
     told = {"--labels": labels, "--groups": groups, "--images": images}
     if testset is None and any(told.values()):
@@ -152,7 +152,7 @@ def _say_figures(facts: dict[str, Any]) -> None:
 
     from aufer.cli.talk import say, say_table
     from aufer.metrics import percent, with_interval
-    from aufer.report_facts import shown_figures
+    from aufer.report.facts import shown_figures
 
     figures = shown_figures(facts)
     say_table(

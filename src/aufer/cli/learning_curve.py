@@ -33,7 +33,7 @@ class Sizes(click.ParamType):
         """The sizes; a usage error for what is no number of images."""
         if isinstance(value, tuple):
             return value
-        from aufer.training_sizes import parse_sizes
+        from aufer.curve.sizes import parse_sizes
 
         return parse_sizes(str(value))
 
@@ -112,8 +112,8 @@ def command(
     import pandas as pd
 
     from aufer.cli.talk import print_data, progress, say, say_table, warn
-    from aufer.curve_page import check_curve_folder, write_curve
-    from aufer.curve_text import name_size, sentences
+    from aufer.curve.page import check_curve_folder, write_curve
+    from aufer.curve.text import name_size, sentences
     from aufer.files import to_json
     from aufer.learning_curve import learning_curve
     from aufer.metrics import percent

@@ -209,9 +209,9 @@ def command(
             cv=plan,
             on_epoch=on_epoch,
             on_fold=on_fold,
-            on_member=lambda number: say(f"member {number} of {n_members}")
-            if n_members > 1
-            else None,
+            on_member=lambda number: (
+                say(f"member {number} of {n_members}") if n_members > 1 else None
+            ),
             force=force,
             command=_as_typed(),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from aufer.groups import FEW_GROUPS
 from aufer.metrics import percent
-from aufer.report_facts import shown_figures
+from aufer.report.facts import shown_figures
 from aufer.seen import WAYS
 
 TESTSET = "test set"

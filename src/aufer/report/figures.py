@@ -10,10 +10,10 @@ from aufer.action_units import INTENSITY_COLUMNS
 from aufer.emotions import OPTIONAL_AUS, PROTOTYPES
 from aufer.metrics import percent
 from aufer.prototypes import prototype_of
-from aufer.report_answer_tables import describe_strongest
-from aufer.report_facts import shown_figures
-from aufer.report_tables import protocol_title
-from aufer.report_text import WILSON, leading_interval
+from aufer.report.answer_tables import describe_strongest
+from aufer.report.facts import shown_figures
+from aufer.report.tables import protocol_title
+from aufer.report.text import WILSON, leading_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def make_pictures(facts: dict[str, Any]) -> dict[str, Picture]:
 
 def mistake_pictures(facts: dict[str, Any]) -> list[Picture]:
     """One small picture of each of the most confident mistakes: its AU profile."""
-    from aufer.report_plots import draw_mistake
+    from aufer.report.accuracy_plots import draw_mistake
 
     def picture(number: int, row: dict[str, Any]) -> Picture:
         return Picture(
@@ -71,7 +71,7 @@ def _all_aus(emotion: str) -> tuple[str, ...]:
 
 
 def _accuracy(facts: dict[str, Any]) -> Iterator[Picture]:
-    from aufer.report_plots import draw_accuracy, draw_blocks, draw_protocols
+    from aufer.report.accuracy_plots import draw_accuracy, draw_blocks, draw_protocols
 
     shown, everything = shown_figures(facts), facts["figures"]["all"]
     by_group = leading_interval(shown)[2] != WILSON
@@ -142,7 +142,7 @@ def _accuracy(facts: dict[str, Any]) -> Iterator[Picture]:
 
 
 def _failures(facts: dict[str, Any]) -> Iterator[Picture]:
-    from aufer.report_plots import draw_au_profile, draw_confusion, draw_recall
+    from aufer.report.accuracy_plots import draw_au_profile, draw_confusion, draw_recall
 
     shown, names = shown_figures(facts), facts["emotions"]
     rows = [row for row in shown["per_emotion"] if row["n"]]
@@ -200,7 +200,7 @@ def _failures(facts: dict[str, Any]) -> Iterator[Picture]:
 
 
 def _certainty(facts: dict[str, Any]) -> Iterator[Picture]:
-    from aufer.report_certainty_plots import (
+    from aufer.report.certainty_plots import (
         draw_confidence,
         draw_coverage,
         draw_reliability,

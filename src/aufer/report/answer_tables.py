@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from aufer.action_units import AU_NAMES, INTENSITY_COLUMNS
-from aufer.report_facts import shown_figures
+from aufer.report.facts import shown_figures
 from aufer.tables import COUNT, LIMITS, NUMBER, PERCENT, PLAIN, SHARE, Column, Table
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from aufer import curve_text
+from aufer.curve import text as curve_text
 from aufer.files import check_folder_replaceable, hash_files, replacing_folder, to_json
 from aufer.pages import page_environment
 from aufer.tables import COUNT, LIMITS, PERCENT, PLAIN, SHARE, Column, Table
@@ -63,7 +63,7 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 def _write_pictures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:
     """Write each picture as SVG and PNG; give what an ``<img src>`` needs, by its name."""
-    from aufer.curve_plots import draw_curve, draw_emotions
+    from aufer.curve.plots import draw_curve, draw_emotions
     from aufer.plots import as_data_uri, as_png, as_svg
 
     folder.mkdir()

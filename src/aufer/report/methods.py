@@ -7,10 +7,10 @@ from typing import Any
 
 from aufer.au_table import DEFAULT_MIN_CONFIDENCE
 from aufer.metrics import percent
-from aufer.references import WORKS, Citations, bibtex
-from aufer.report_facts import shown_figures
-from aufer.report_tables import leading_protocol
-from aufer.report_text import (
+from aufer.report.facts import shown_figures
+from aufer.report.references import WORKS, Citations, bibtex
+from aufer.report.tables import leading_protocol
+from aufer.report.text import (
     CROSS_VALIDATION,
     HELD_OUT,
     KIND_TITLES,

@@ -24,11 +24,11 @@ from aufer.files import (
 from aufer.metrics import percent
 from aufer.model import Model
 from aufer.pages import page_environment
-from aufer.report_facts import shown_figures
-from aufer.report_figures import Picture, make_pictures, mistake_pictures, scale_of
-from aufer.report_methods import write_methods
-from aufer.report_tables import make_tables, protocol_title
-from aufer.report_text import (
+from aufer.report.facts import shown_figures
+from aufer.report.figures import Picture, make_pictures, mistake_pictures, scale_of
+from aufer.report.methods import write_methods
+from aufer.report.tables import make_tables, protocol_title
+from aufer.report.text import (
     TESTSET,
     ask,
     compare_with_baselines,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from aufer.report_answer_tables import certainty, face_tables, failures
-from aufer.report_data_tables import data_tables, listed_images
-from aufer.report_facts import shown_figures
+from aufer.report.answer_tables import certainty, face_tables, failures
+from aufer.report.data_tables import data_tables, listed_images
+from aufer.report.facts import shown_figures
 from aufer.tables import (
     COUNT,
     LIMITS,

@@ -163,7 +163,7 @@ def draw_au_profile(
     """Mean intensity of each AU by true emotion; the FACS prototypes' AUs are outlined.
 
     Args:
-        rows: `report_facts.au_profile`. aus: names in the order of the columns.
+        rows: `facts.au_profile`. aus: names in the order of the columns.
         prototypes, optional: AUs of each emotion's prototype; optional ones are dashed.
     """
     from matplotlib.patches import Rectangle
