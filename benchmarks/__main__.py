@@ -24,10 +24,13 @@ BENCHMARKS: dict[str, bool] = {
     "predict_speed.py": True,
     "train_cost.py": True,
     "reference_recipe.py": True,
+    "accuracy.py": True,
+    "fer2013.py": True,
+    "cv_cost.py": True,
 }
 """Each script, and whether it needs the development data."""
 
-LONG_ONLY = {"chaos.py": False}
+LONG_ONLY = {"chaos.py": False, "ablation.py": True}
 """Those of half an hour and more."""
 
 

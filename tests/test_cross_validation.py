@@ -261,3 +261,28 @@ def test_no_ensemble_beyond_reason(tmp_path: Path) -> None:
     faces = write_faces(tmp_path / "emotion.csv", 60)
     with pytest.raises(UsageError, match="--ensemble"):
         train(faces, n_members=101)
+
+
+def test_a_bundle_without_its_data_names_nobody(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "emotion.csv", 240)
+    frame = pd.read_csv(faces)
+    frame.insert(0, "image", [f"secret{i}.jpg" for i in range(240)])
+    frame.insert(1, "group", people(240))
+    frame.to_csv(faces, index=False)
+    options = ("--kind", "logistic", "--cv", 3, "--no-baselines", "--without-data", "--out", "m")
+    run_aufer("train", faces, *options, cwd=tmp_path).check()
+    held = frame["AU01_r"].map("{:.2f}".format)
+    for path in (tmp_path / "m").rglob("*"):
+        if path.suffix in (".csv", ".json", ".md"):
+            text = path.read_text(encoding="utf-8")
+            assert "secret" not in text, path
+            assert "p01," not in text, path
+            assert f"{held[0]} " not in text, path
+    assert not (tmp_path / "m" / "cross-validation" / "predictions.csv").exists()
+    # its own faces are found all the same
+    done = run_aufer("evaluate", "--model", "m", "--testset", faces, "--json", cwd=tmp_path)
+    facts = json.loads(done.check().out)
+    n_trained = sum(facts["model"]["split"]["sizes"][part] for part in ("train", "validation"))
+    assert facts["seen_in_training"]["n"] == n_trained
+    told = run_aufer("evaluate", "--model", "m", cwd=tmp_path).check(2)
+    assert "came without its faces" in told.err

@@ -254,7 +254,7 @@ def test_held_out_faces_give_the_figures_of_the_training(bundle: Path) -> None:
         assert figures[name] == pytest.approx(own[name], rel=1e-4)
     assert evaluation.facts["seen_in_training"]["n"] == 0
     # OpenFace's confidence is not in the bundle: nothing is said of it
-    assert figures["by_confidence"] == []
+    assert figures["by_confidence"][0]["min_confidence"] == 0
 
 
 def test_without_a_test_set_the_report_is_of_the_held_out_faces(

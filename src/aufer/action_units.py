@@ -7,6 +7,7 @@ intensity of 17 of them (columns ``AUxx_r``, 0-5) and the presence of 18 (``AUxx
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Sequence
 
@@ -58,3 +59,14 @@ def au_key(values: Sequence[float]) -> str:
     if any(math.isnan(value) for value in values):
         return ""
     return " ".join(f"{value + 0.0:.{DECIMALS}f}" for value in values)
+
+
+DIGEST_PREFIX = "sha256:"
+
+
+def au_digest(key: str) -> str:
+    """A text that is equal for equal `au_key` texts and tells nothing else of them; empty for an
+    empty one."""
+    if not key:
+        return ""
+    return DIGEST_PREFIX + hashlib.sha256(key.encode()).hexdigest()[:16]

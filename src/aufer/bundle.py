@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aufer.action_units import INTENSITY_COLUMNS
+from aufer.action_units import INTENSITY_COLUMNS, au_digest
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.files import check_folder_replaceable, read_json, sha256_of
@@ -41,7 +41,8 @@ ONNX_NAME = "model.onnx"
 KERAS_NAME = "model.keras"
 ROWS_NAME = "rows.csv"
 ROWS_COLUMNS = ("part", "image", "sha256", "phash", "emotion", "group", "confidence", "aus")
-"""Columns of ``rows.csv``: part is train, validation or test; aus is `action_units.au_key`."""
+"""Columns of ``rows.csv``: part is train, validation or test; aus is `action_units.au_key`, or
+`action_units.au_digest` in a bundle without its data."""
 
 HISTORY_NAME = "history.csv"
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -272,9 +273,17 @@ def reserve_bundle_path(
                 reservation.rmdir()
 
 
-def write_rows(folder: Path, dataset: Dataset, parts: Parts) -> None:
-    """Write ``rows.csv``: every row of the dataset, in its order, and its part of the split."""
+def write_rows(folder: Path, dataset: Dataset, parts: Parts, *, with_data: bool = True) -> None:
+    """Write ``rows.csv``: every row of the dataset, in its order, and its part of the split.
+
+    Args:
+        with_data: without, names of images and groups are left out and AUs are digests: enough to
+            find a test face that was trained on.
+    """
     rows = dataset.rows.assign(part=parts.names(), aus=dataset.keys)
+    if not with_data:
+        rows["aus"] = [au_digest(key) for key in rows["aus"]]
+        rows[["image", "group", "confidence"]] = ""
     rows.loc[:, list(ROWS_COLUMNS)].to_csv(folder / ROWS_NAME, index=False, lineterminator="\n")
 
 
@@ -286,10 +295,14 @@ def write_history(folder: Path, history: Sequence[dict[str, float]]) -> None:
         writer.writerows(history)
 
 
-def write_cross_validation(folder: Path, folds: pd.DataFrame, predictions: pd.DataFrame) -> None:
+def write_cross_validation(
+    folder: Path, folds: pd.DataFrame, predictions: pd.DataFrame | None
+) -> None:
     """Write a row per fold and model, and what one's own model said of each held-out face."""
     for name, table in ((CV_FOLDS_NAME, folds), (CV_PREDICTIONS_NAME, predictions)):
         (folder / name).parent.mkdir(exist_ok=True)
+        if table is None:
+            continue
         table.to_csv(folder / name, index=False, float_format="%.6g", lineterminator="\n")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aufer.action_units import INTENSITY_COLUMNS
+from aufer.action_units import DIGEST_PREFIX, INTENSITY_COLUMNS
 from aufer.au_table import DEFAULT_MIN_CONFIDENCE, LOW_CONFIDENCE, OK, AuTable, complete
 from aufer.bundle import CV_PREDICTIONS_NAME, ROWS_NAME
 from aufer.classifiers.classifier import Examples
@@ -89,6 +89,11 @@ def evaluate_held_out(
         UsageError: the model has neither.
     """
     rows = read_rows(model)
+    if rows is not None and rows["aus"].str.startswith(DIGEST_PREFIX).any():
+        raise UsageError(
+            f"The model {model.name} came without its faces: none is left to test it on.",
+            hint="name some: aufer evaluate --testset FOLDER",
+        )
     held = None if rows is None else rows[rows["part"] == "test"]
     if held is not None and len(held):
         faces = _faces_of(held, model)
@@ -129,6 +134,8 @@ def _faces_of(rows: pd.DataFrame, model: Model) -> AuTable:
     frame = pd.concat([rows.reset_index(drop=True), values], axis=1)
     numbered = np.array([f"row {n + 1}" for n in rows.index], dtype=object)
     frame["image"] = np.where(frame["image"] == "", numbered, frame["image"])
+    if "confidence" in frame:  # not in older bundles; empty where AU rows came without
+        frame["confidence"] = pd.to_numeric(frame["confidence"], errors="coerce")
     return AuTable(
         complete(frame.assign(status=OK)),
         model.extractor,
@@ -222,14 +229,14 @@ def _answer_baselines(
 ) -> dict[str, np.ndarray]:
     """What the baselines say of each measured face, object [n]; the most frequent emotion is that
     of the model's training rows, where the model tells of them."""
-    trained = np.zeros((0, len(INTENSITY_COLUMNS))), np.zeros(0, dtype=np.int64)
+    labels = np.zeros(0, dtype=np.int64)
     if rows is not None:
         rows = rows[rows["part"].isin(TRAINING_PARTS)]
-        trained = _values(rows), np.array([names.index(word) for word in rows["emotion"]])
-    aus, labels = trained
+        labels = np.array([names.index(word) for word in rows["emotion"]], dtype=np.int64)
     examples = Examples(
-        aus.astype(np.float32),
-        labels.astype(np.int64),
+        # the baselines learn nothing of AUs
+        np.zeros((len(labels), len(INTENSITY_COLUMNS)), dtype=np.float32),
+        labels,
         INTENSITY_COLUMNS,
         tuple(names),
         train=np.arange(len(labels)),

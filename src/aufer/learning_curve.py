@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from aufer.classifiers.curve_fits import CurveFits, run_fits
-from aufer.classifiers.fitting import MOST_SEED, Kind, find_kind
+from aufer.classifiers.fitting import Kind, find_kind
 from aufer.classifiers.recipe import RECIPES, Recipe
 from aufer.curve.figures import CURVE_COLUMNS, make_gains, make_points
 from aufer.curve.page import SCHEMA
@@ -21,7 +21,7 @@ from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.progress import Progress, no_progress
 from aufer.provenance import made_by, versions
-from aufer.splits import make_folds, split_groups
+from aufer.splits import MOST_SEED, make_folds, split_groups
 
 JOB_BYTES = 10**9
 """Memory that one process may take; a network's library alone takes 0.6 GB."""

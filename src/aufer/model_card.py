@@ -49,7 +49,13 @@ def write_card(facts: dict[str, Any]) -> str:
         "",
         f"Split (seed {split['seed']}): {split['rule']}; "
         + ", ".join(f"{name} {n}" for name, n in split["sizes"].items())
-        + ". The test rows were used for nothing but this table; the validation rows chose "
+        + ". "
+        + (
+            "The test rows were used for nothing but this table; the"
+            if split["sizes"]["test"]
+            else "No row was kept for a test; the"
+        )
+        + " validation rows chose "
         + ("the epoch and " if training["best_epoch"] else "")
         + "how sure to be, so their figures flatter it.",
         "",
@@ -143,7 +149,8 @@ def _calibration(facts: dict[str, Any]) -> str:
     if facts["temperature"] == 1 or facts["ece_after"] is None:
         return "Its probabilities are as they came out of the training."
     return (
-        f"Its probabilities are flattened by a temperature of {facts['temperature']:.3f}, measured "
+        f"Its probabilities are {'flattened' if facts['temperature'] > 1 else 'sharpened'} by a "
+        f"temperature of {facts['temperature']:.3f}, measured "
         f"on {facts['n']} {facts['rows']} rows (expected calibration error there "
         f"{facts['ece_before']:.3f} before, {facts['ece_after']:.3f} after)."
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aufer.action_units import au_key
+from aufer.action_units import au_digest, au_key
 from aufer.au_table import AuTable
 from aufer.near_copies import find_near_copies
 from aufer.report.of_model import TRAINING_PARTS
@@ -110,7 +110,8 @@ def find_seen(
     if near_checked:
         how[find_near_copies(test_hashes, hashes)] = NEAR_COPY
     keys = set(rows["aus"]) - {""}
-    equal = [au_key(row) in keys for row in values.tolist()]
+    texts = [au_key(row) for row in values.tolist()]
+    equal = [text in keys or au_digest(text) in keys for text in texts]
     how[np.array(equal, dtype=bool)] = EQUAL_AUS
     how[frame["sha256"].isin(set(rows["sha256"]) - {""}).to_numpy()] = SAME_FILE
     shared = sorted((set(rows["group"]) & set(frame["group"])) - {""}) if persons_known else []

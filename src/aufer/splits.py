@@ -14,6 +14,8 @@ from aufer.errors import DataError
 
 PART_NAMES = ("train", "validation", "test")
 MOST_FOLDS = 10
+MOST_SEED = 2**32 - 1
+"""The largest seed that NumPy takes."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def make_folds(
     By scikit-learn's shuffled StratifiedGroupKFold, or StratifiedKFold where no group has two rows.
 
     Args:
-        labels: int [n]. groups: [n] or None. n_folds: at least 2. seed: of the shuffle.
+        labels: int [n]. groups: [n] or None. n_folds: at least 2. seed: of the shuffle;
+            beyond NumPy's largest it begins again at 0.
         emotions, counts: for errors, see `hold_out`.
 
     Returns:
@@ -101,6 +104,7 @@ def make_folds(
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     _check_enough_faces(labels, n_folds, emotions, counts)
+    seed %= MOST_SEED + 1
     together, n_groups = None, len(labels)
     if groups is not None:
         named = groups.astype(str) if groups.dtype == object else groups

@@ -24,7 +24,7 @@ from aufer.classifiers.bundling import describe, write_files, write_model
 from aufer.classifiers.classifier import INTERRUPTED, Examples, OnEpoch, no_epochs
 from aufer.classifiers.cross_validation import cross_validate
 from aufer.classifiers.ctrl_c import CtrlC
-from aufer.classifiers.fitting import MOST_SEED, find_kind, fit_calibrated
+from aufer.classifiers.fitting import find_kind, fit_calibrated
 from aufer.classifiers.held_out import OnFold, no_folds
 from aufer.classifiers.recipe import RECIPES, Recipe
 from aufer.dataset import Dataset, read_dataset
@@ -32,7 +32,7 @@ from aufer.emotions import Emotions
 from aufer.errors import DataError, Interrupted, UsageError
 from aufer.files import replacing_folder
 from aufer.provenance import made_by
-from aufer.splits import Parts, split_reference, split_stratified
+from aufer.splits import MOST_SEED, Parts, split_reference, split_stratified
 
 log = logging.getLogger("aufer")
 
@@ -83,6 +83,7 @@ def train(
     on_epoch: OnEpoch = no_epochs,
     on_fold: OnFold = no_folds,
     on_member: Callable[[int], None] | None = None,
+    with_data: bool = True,
     force: bool = False,
     command: str = "",
 ) -> Bundle:
@@ -103,6 +104,8 @@ def train(
         cv: cross-validate first, for an accuracy that doesn't hang on one split.
         on_epoch: called after each epoch with its number and losses. on_fold, on_member: called
             before each fit of the cross-validation, and of a member.
+        with_data: without, the bundle names no image and no group, and holds digests of the AUs
+            instead of AUs: it can be passed on where the data can't.
         force: replace a bundle in ``out`` that a person edited.
         command: what was typed, for the record.
 
@@ -207,7 +210,7 @@ def train(
                     **made_by(),
                 }
                 facts["training"]["onnx_difference"] = difference
-                write_files(folder, facts, dataset, parts, fitted, folds)
+                write_files(folder, facts, dataset, parts, fitted, folds, with_data=with_data)
         except KeyboardInterrupt as error:
             raise Interrupted(
                 "Interrupted before there was a model to keep; nothing was written."

@@ -25,6 +25,7 @@ from aufer.classifiers.cross_validation import CrossValidation
 from aufer.classifiers.fitting import Fitted
 from aufer.classifiers.onnx_export import compare_with_onnx, with_temperature, write_onnx
 from aufer.classifiers.recipe import RECIPES, Recipe
+from aufer.classifiers.refitted import Refitted
 from aufer.dataset import Dataset, sidecar_paths
 from aufer.files import hash_files, read_json, to_json
 from aufer.metrics import score
@@ -69,15 +70,18 @@ def write_files(
     parts: Parts,
     fitted: Fitted,
     folds: CrossValidation | None,
+    *,
+    with_data: bool = True,
 ) -> None:
     """Write all that is not the model itself, and add the hashes to ``facts``."""
     classifier = fitted.classifier
-    write_rows(folder, dataset, parts)
+    write_rows(folder, dataset, parts, with_data=with_data)
     if classifier.history:
         write_history(folder, classifier.history)
         draw_training(classifier.history, classifier.best_epoch, facts["name"], folder / PLOT_NAME)
     if folds is not None:
-        write_cross_validation(folder, folds.folds, folds.predictions)
+        predictions = folds.predictions if with_data else None
+        write_cross_validation(folder, folds.folds, predictions)
     (folder / CARD_NAME).write_text(write_card(facts), encoding="utf-8", newline="\n")
     facts["files"] = hash_files(folder, FACTS_NAME)
     # last: a folder with this file is whole
@@ -127,6 +131,7 @@ def _training_facts(recipe: Recipe, fitted: Fitted, seed: int) -> dict[str, Any]
     classifier = fitted.classifier
     settings = recipe.facts()
     settings.pop("name")
+    settings["refit"] = isinstance(classifier, Refitted)  # Ctrl-C may have come before
     if not classifier.history:
         kept = ("stratify", "calibrate", "class_weights", "test_size", "validation_size")
         settings = {key: settings[key] for key in kept}

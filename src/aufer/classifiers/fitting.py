@@ -26,9 +26,7 @@ from aufer.classifiers.ensemble import fit_members
 from aufer.classifiers.recipe import Recipe
 from aufer.classifiers.refitted import Refitted
 from aufer.errors import UsageError
-
-MOST_SEED = 2**32 - 1
-"""The largest seed that NumPy takes."""
+from aufer.splits import MOST_SEED
 
 
 class FitClassifier(Protocol):

@@ -121,7 +121,8 @@ def fit_of_kind(
 
     def fit(examples: Examples, number: int) -> tuple[Predictor, float | None]:
         rows = examples.train
-        if find_kind(kind).has_epochs or recipe.calibrate:
+        stops_early = find_kind(kind).has_epochs and not recipe.refit
+        if stops_early or recipe.calibrate:
             kept, cut = hold_out(
                 examples.labels[rows],
                 None if groups is None else groups[rows],

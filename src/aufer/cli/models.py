@@ -41,6 +41,7 @@ def list_models(folder: Path, as_json: bool) -> None:
     from aufer.cli.talk import print_data, say, warn
     from aufer.errors import AuferError
     from aufer.files import to_json
+    from aufer.metrics import percent
     from aufer.shipped import models_folder
 
     rows = []
@@ -55,7 +56,7 @@ def list_models(folder: Path, as_json: bool) -> None:
             except AuferError as error:
                 warn(error.message)
                 continue
-            accuracy = bundle.facts.get("metrics", {}).get("test", {}).get("accuracy", {})
+            tested = bundle.facts.get("metrics", {}).get("test") or {}  # None: no test rows
             rows.append(
                 {
                     "name": bundle.name,
@@ -66,7 +67,7 @@ def list_models(folder: Path, as_json: bool) -> None:
                     "made_at": bundle.facts.get("made_at", ""),
                     "labels": list(bundle.emotions.names),
                     "features": list(bundle.features),
-                    "test_accuracy": accuracy.get("value"),
+                    "test_accuracy": tested.get("accuracy", {}).get("value"),
                 }
             )
     if as_json:
@@ -76,7 +77,7 @@ def list_models(folder: Path, as_json: bool) -> None:
         say(f"There is no model in {folder} yet; train one: aufer train")
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
-        accuracy = f"{100 * row['test_accuracy']:.1f} %" if row["test_accuracy"] else "–"
+        accuracy = percent(row["test_accuracy"])
         print_data(
             f"{row['name']:<{width}}  {row['kind']} {row['recipe']}  "
             f"{len(row['features'])} features  {','.join(row['labels'])}  "

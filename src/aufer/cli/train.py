@@ -114,17 +114,17 @@ Ctrl-C keeps the best model so far.""",
     default=None,
     help="Weigh rare emotions up, so that each counts alike. Default: not.",
 )
-@click.option("--epochs", type=click.IntRange(1), help="Epochs at most. Default: 5000.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs at most. Default: the recipe's.")
 @click.option(
     "--patience",
     type=click.IntRange(0),
     help="Stop after so many epochs without a lower validation loss. Default: the recipe's.",
 )
-@click.option("--batch-size", type=click.IntRange(1), help="Rows per step. Default: 50.")
+@click.option("--batch-size", type=click.IntRange(1), help="Rows per step. Default: the recipe's.")
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
-    help="Adam's step size. Default: 0.001.",
+    help="Adam's step size. Default: the recipe's.",
 )
 @click.option(
     "--test-size",
@@ -141,6 +141,12 @@ Ctrl-C keeps the best model so far.""",
     "--checkpoint-format",
     type=click.Choice(["keras", "h5"]),
     help="File type of checkpoints/. Default: keras.",
+)
+@click.option(
+    "--without-data",
+    is_flag=True,
+    help="Name no image and no person in the bundle, and keep digests instead of AUs: it can be "
+    "passed on where the data can't.",
 )
 @force_option
 @json_option
@@ -165,6 +171,7 @@ def command(
     test_size: float | None,
     validation_size: float | None,
     checkpoint_format: str | None,
+    without_data: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -212,6 +219,7 @@ def command(
             on_member=lambda number: (
                 say(f"member {number} of {n_members}") if n_members > 1 else None
             ),
+            with_data=not without_data,
             force=force,
             command=_as_typed(),
         )
@@ -323,7 +331,8 @@ def summary(facts: dict[str, Any]) -> list[str]:
         )
     if metrics["test"] is None:
         return [*lines, "No face was kept for a test (--test-size 0)."]
-    of_what = " of the best epoch" if training["best_epoch"] else ""
+    is_best_epoch = training["best_epoch"] and not training.get("refit")
+    of_what = " of the best epoch" if is_best_epoch else ""
     lines.append(
         f"Test accuracy{of_what}: {with_interval(metrics['test']['accuracy'])}, 95 % interval "
         "(Wilson)."

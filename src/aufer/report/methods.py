@@ -87,6 +87,11 @@ def _model(facts: dict[str, Any], cite: Citations) -> list[str]:
             told.append(
                 f"It was fitted to {counted(n_train, 'face')}; {n_validation:,} further ones "
                 f"served for early stopping and calibration{rule}."
+                + (
+                    " It was then fitted again, for as many epochs, to all of these faces."
+                    if training.get("refit")
+                    else ""
+                )
             )
         else:
             told.append(f"It was fitted to {counted(n_train + n_validation, 'face')}{rule}.")
