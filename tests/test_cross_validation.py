@@ -25,6 +25,7 @@ from aufer.classifiers.held_out import FIGURES, fit_of_kind, hold_out_each, no_f
 from aufer.classifiers.recipe import RECIPES
 from aufer.dataset import Dataset, read_dataset
 from aufer.errors import DataError, UsageError
+from aufer.evaluate import evaluate_held_out
 from aufer.train import CvPlan, train
 from tests.faces import write_faces
 from tests.running import run_aufer
@@ -218,6 +219,19 @@ def test_without_test_rows_all_faces_are_trained_on(bundle: Path) -> None:
     assert facts["split"]["sizes"]["test"] == 0
     assert facts["metrics"]["test"] is None
     assert facts["metrics"]["validation"]["n"] == facts["split"]["sizes"]["validation"]
+    assert "No row was kept for a test" in (bundle / "README.md").read_text(encoding="utf-8")
+    words = ("models", "list", "--models", bundle.parent)
+    records = json.loads(run_aufer(*words, "--json", cwd=bundle.parent).check().out)
+    assert {record["name"]: record["test_accuracy"] for record in records}["m"] is None
+    lines = run_aufer(*words, cwd=bundle.parent).check().out.splitlines()
+    assert "test accuracy –" in next(line for line in lines if line.startswith("m "))
+
+
+def test_held_out_faces_of_rows_without_a_confidence(bundle: Path) -> None:
+    evaluation = evaluate_held_out(read_bundle(bundle))
+    assert evaluation.predictions["confidence"].isna().all()
+    assert evaluation.facts["figures"]["all"]["n_answered"] == 300
+    assert evaluation.facts["figures"]["all"]["by_confidence"] == []
 
 
 def test_groups_that_hold_every_other_row(dataset: Dataset) -> None:
@@ -286,3 +300,17 @@ def test_a_bundle_without_its_data_names_nobody(tmp_path: Path) -> None:
     assert facts["seen_in_training"]["n"] == n_trained
     told = run_aufer("evaluate", "--model", "m", cwd=tmp_path).check(2)
     assert "came without its faces" in told.err
+
+
+def test_a_model_that_is_made_of_faces_cannot_go_without_them(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "emotion.csv", 60)
+    with pytest.raises(UsageError, match="support vectors"):
+        train(faces, kind="svm", with_data=False, out=tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_the_largest_seed_can_be_cross_validated(dataset: Dataset) -> None:
+    found = cross_validate(
+        dataset, "logistic", STANDARD, k=2, repeats=2, seed=2**32 - 1, baselines=False
+    )
+    assert len(found.folds) == 4

@@ -19,6 +19,7 @@ from aufer.emotions import Emotions
 from aufer.errors import AuferError, DataError
 from aufer.evaluate import evaluate, evaluate_held_out
 from aufer.files import sha256_of
+from aufer.model import answer_faces
 from aufer.openface.faces import read_faces
 from aufer.predict import predict
 from aufer.provenance import MEASURE_DYNAMIC, Extractor
@@ -253,7 +254,7 @@ def test_held_out_faces_give_the_figures_of_the_training(bundle: Path) -> None:
     for name in ("accuracy", "macro_f1", "log_loss", "brier", "ece"):
         assert figures[name] == pytest.approx(own[name], rel=1e-4)
     assert evaluation.facts["seen_in_training"]["n"] == 0
-    # OpenFace's confidence is not in the bundle: nothing is said of it
+    # rows.csv keeps OpenFace's confidence
     assert figures["by_confidence"][0]["min_confidence"] == 0
 
 
@@ -338,6 +339,18 @@ def test_few_groups_give_no_interval_to_lead_with(bundle: Path) -> None:
     low, high, how = leading_interval(figures)
     assert how == "Wilson"
     assert (low, high) == (figures["accuracy"]["low"], figures["accuracy"]["high"])
+
+
+def test_draws_that_are_all_alike_give_no_interval_to_lead_with(bundle: Path) -> None:
+    rows = [{"group": f"p{n}", "value": n / 20, "emotion": "happy"} for n in range(12)]
+    model = read_bundle(bundle)
+    faces = table_of(*rows)
+    faces.frame["emotion"] = answer_faces(model, faces, 0.0, "they").words
+    figures = evaluate(model, faces).facts["figures"]["all"]
+    assert figures["bootstrap"]["n_groups"] == 12
+    assert figures["bootstrap"]["accuracy"] == [1, 1]
+    low, high, how = leading_interval(figures)
+    assert (low, high, how) == (figures["accuracy"]["low"], 1, "Wilson")
 
 
 def test_a_model_of_relative_aus_is_tested_on_relative_aus(

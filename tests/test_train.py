@@ -536,7 +536,10 @@ def test_ctrl_c_keeps_the_best_model_and_says_so(tmp_path: Path, interrupt_at: A
     assert bundle.facts["interrupted"] is True
     assert bundle.facts["training"]["stopped"] == "interrupted"
     assert bundle.facts["training"]["epochs_run"] >= 3
-    assert "interrupted" in (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert bundle.facts["training"]["refit"] is False
+    card = (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert "interrupted" in card
+    assert "That epoch is the model." in card
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 

@@ -1,6 +1,6 @@
 """The model bundle: a folder with everything that predicting needs, and where it comes from.
 
-``model.keras`` (the best checkpoint), ``model.onnx`` (the same network for onnxruntime),
+``model.keras`` (a network, uncalibrated), ``model.onnx`` (the model for onnxruntime, calibrated),
 ``bundle.json`` (kind, input, ordered features and labels, extractor, dataset, split, training,
 metrics, versions), ``rows.csv`` (which face was in which part of the split), ``history.csv``,
 ``training.png``, ``checkpoints/``, ``README.md`` (the model card) and, where it was asked for,

@@ -105,7 +105,7 @@ def find_conflicts(
             if told.issuperset(images):  # all of them are in one finding, or in several
                 continue
             told.update(images)
-            emotions = list(dict.fromkeys(alike["emotion"]))
+            labels = list(dict.fromkeys(alike["emotion"]))
             words = [f"{one} ({word})" for one, word in alike[["image", "emotion"]].to_numpy()]
             found.append(
                 Finding(
@@ -113,8 +113,8 @@ def find_conflicts(
                     f"{how}{_if_all_0(alike) if how == EQUAL else ''}: {_listed(words)}",
                     image=images[0],
                     row=int(alike["row"].iloc[0]) or None,
-                    emotion=emotions[0],
-                    other=" ".join(emotions[1:]),
+                    emotion=labels[0],
+                    other=" ".join(labels[1:]),
                     value=float(len(images)),
                     images=images,
                 )

@@ -125,8 +125,9 @@ def _cross_validation(facts: dict[str, Any] | None) -> list[str]:
             spread = "" if figure["sd"] is None else f" ± {figure['sd']:.3f}"
             found.setdefault(model["title"], []).append(f"{figure['mean']:.3f}{spread}")
     lines = [
-        f"Cross-validated ({facts['k']} folds, repeated {facts['repeats']} times, seed "
-        f"{facts['seed']}): mean accuracy and deviation over the folds.",
+        f"Cross-validated ({facts['k']} folds"
+        + (f", dealt {facts['repeats']} times" if facts["repeats"] > 1 else "")
+        + f", seed {facts['seed']}): mean accuracy and deviation over the folds.",
         "",
         "| model | " + " | ".join(f"{protocol['name']} folds" for protocol in protocols) + " |",
         "|---|" + "---|" * len(protocols),

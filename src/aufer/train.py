@@ -129,6 +129,12 @@ def train(
         "checkpoint_format": checkpoint_format,
     }
     plan = _choose_recipe(recipe, kind, changes)
+    if not with_data and find_kind(kind).keeps_faces:
+        raise UsageError(
+            f"A bundle of the kind {kind} can't go without its data: AUs of training faces are "
+            "part of the model (support vectors).",
+            hint="take another kind: aufer train --without-data --kind dense",
+        )
     if not 1 <= n_members <= MOST_MEMBERS:
         raise UsageError(f"--ensemble is a whole number from 1 to {MOST_MEMBERS}, not {n_members}.")
     if not 0 <= seed <= MOST_SEED:

@@ -149,7 +149,7 @@ def _training_facts(recipe: Recipe, fitted: Fitted, seed: int) -> dict[str, Any]
 
 
 def _metrics(dataset: Dataset, parts: Parts, fitted: Fitted) -> dict[str, Any]:
-    """Figures on validation and test rows, of the best checkpoint and of the last epoch."""
+    """Figures on validation and test rows, of the model and, if that is another, the last epoch."""
     aus, names = dataset.aus.to_numpy(dtype=np.float32), dataset.emotions.names
 
     def figures(rows: np.ndarray, probabilities: np.ndarray) -> dict[str, Any] | None:

@@ -51,12 +51,14 @@ class Kind:
 
     Attributes:
         name: as ``--kind`` has it. title: what people call it. has_epochs: whether it learns in
-            epochs, and stops by validation rows.
+            epochs, and stops by validation rows. keeps_faces: whether AUs of training faces are
+            part of the model, and could be read from its file.
     """
 
     name: str
     title: str
     has_epochs: bool = False
+    keeps_faces: bool = False
 
     def fit_function(self) -> FitClassifier:
         """The function ``fit`` of the module of the kind's name, imported now."""
@@ -69,7 +71,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("dense", "dense network", has_epochs=True),
         Kind("logistic", "multinomial logistic regression"),
-        Kind("svm", "support vector machine (RBF)"),
+        Kind("svm", "support vector machine (RBF)", keeps_faces=True),
         Kind("trees", "extremely randomised trees"),
     )
 }
@@ -132,6 +134,7 @@ def fit_calibrated(
         kind: a key of `KINDS`. n_members: so many classifiers of seeds ``seed``, ``seed + 1``, …
             whose mean is the answer. on_member: told the number of each before it is fitted.
         checkpoints: the folder for the best epochs' files, for kinds that have some.
+        ctrl_c: told to `hold` when there is a model to keep.
 
     Raises:
         UsageError: no such kind. KeyboardInterrupt: before there was anything to keep.
@@ -168,6 +171,7 @@ def fit_calibrated(
                 classifier = again
             elif again.stopped != INTERRUPTED:
                 classifier = Refitted(again, classifier)
+            ctrl_c.hold()  # there is a whole model now
     return Fitted(classifier, temperature, facts, calibrated)
 
 

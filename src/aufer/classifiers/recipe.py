@@ -13,7 +13,6 @@ CHECKPOINT_FORMATS = ("keras", "h5")
 RAW = "raw"
 NORMALISED = "normalised"
 COMPRESSED = "compressed"
-INPUTS = (RAW, NORMALISED, COMPRESSED)
 """How the network gets the intensities; see `network.build`."""
 
 

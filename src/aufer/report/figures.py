@@ -252,14 +252,20 @@ def _training(facts: dict[str, Any]) -> Iterator[Picture]:
     from aufer.training_plot import training_figure
 
     history = facts["model"]["history"]
-    best = facts["model"]["training"].get("best_epoch", 0)
+    training = facts["model"]["training"]
+    best = training.get("best_epoch", 0)
     if not history or not 0 < best <= len(history):
         return
     at_best = history[best - 1]
     yield Picture(
         "training-curve",
         "Loss and accuracy by epoch. Where the validation rows' loss rises while the training "
-        "rows' falls, the model learns by heart; the best epoch is the model.",
+        "rows' falls, the model learns by heart; "
+        + (
+            "the model was then trained again, as long, with the validation rows."
+            if training.get("refit")
+            else "the best epoch is the model."
+        ),
         f"Training curves over {len(history)} epochs; best epoch {best}: validation loss "
         f"{at_best['val_loss']:.3f}, validation accuracy {percent(at_best['val_accuracy'])}.",
         lambda: training_figure(history, best, size=(8.0, 3.2)),

@@ -208,7 +208,7 @@ def _cross_validation(facts: dict[str, Any], cite: Citations) -> list[str]:
         return []
     repeats = cross.get("repeats", 1)
     return [
-        f"In {cross['k']}-fold cross-validation on the training data"
+        f"In {cross['k']}-fold cross-validation on all faces of the model's dataset"
         + (f", repeated {repeats} times," if repeats > 1 else "")
         + f" mean accuracy was {listed(told)}."
     ]

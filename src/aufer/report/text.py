@@ -53,11 +53,11 @@ def leading_interval(figures: dict[str, Any]) -> tuple[float, float, str]:
 
     Where groups are known it is that of whole groups drawn anew: faces of one person are alike, and
     Wilson's interval, which counts each as news, is too narrow. Fewer than `FEW_GROUPS` can't say
-    how much groups differ.
+    how much groups differ; nor can any number where all draws give the same, as 100 % do.
     """
     bootstrap = figures["bootstrap"]
-    if bootstrap["by"] == "group" and bootstrap["n_groups"] >= FEW_GROUPS:
-        low, high = bootstrap["accuracy"]
+    low, high = bootstrap["accuracy"] or (0.0, 0.0)
+    if bootstrap["by"] == "group" and bootstrap["n_groups"] >= FEW_GROUPS and low < high:
         return low, high, f"{bootstrap['n_groups']:,} groups drawn anew"
     return figures["accuracy"]["low"], figures["accuracy"]["high"], WILSON
 
