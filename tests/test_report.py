@@ -224,7 +224,7 @@ def test_an_old_bundle_has_a_report_too(bundle: Path, sample: Path, tmp_path: Pa
         assert "Persons are unknown" in html
         assert "Nothing is known of a temperature scaling" in html
         assert "Near copies could not be looked for" in html
-        assert "Cross-validation on the training data" not in html
+        assert "Cross-validation on the model's dataset" not in html
 
 
 def test_names_from_outside_are_escaped(bundle: Path, tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from aufer.model import Answers, Model, answer_faces, normalization_of, relate_f
 from aufer.provenance import made_by, versions
 from aufer.report.facts import au_profile, figures_of, testset_facts, worst_mistakes
 from aufer.report.of_model import (
-    TRAINING_PARTS,
     describe_model,
     read_cross_predictions,
     read_rows,
@@ -29,6 +28,7 @@ from aufer.report.of_model import (
 from aufer.report.page import SCHEMA
 from aufer.report.text import CROSS_VALIDATION, HELD_OUT, TESTSET
 from aufer.seen import Seen, find_seen, nothing_seen
+from aufer.splits import TRAINING_PARTS
 
 
 @dataclass(frozen=True)

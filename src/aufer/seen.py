@@ -11,7 +11,7 @@ import pandas as pd
 from aufer.action_units import au_digest, au_key
 from aufer.au_table import AuTable
 from aufer.near_copies import find_near_copies
-from aufer.report.of_model import TRAINING_PARTS
+from aufer.splits import TRAINING_PARTS
 
 SAME_FILE = "same_file"
 EQUAL_AUS = "equal_aus"

@@ -13,6 +13,9 @@ import numpy as np
 from aufer.errors import DataError
 
 PART_NAMES = ("train", "validation", "test")
+TRAINING_PARTS = ("train", "validation")
+"""Faces of these parts shaped the model: it saw them."""
+
 MOST_FOLDS = 10
 MOST_SEED = 2**32 - 1
 """The largest seed that NumPy takes."""

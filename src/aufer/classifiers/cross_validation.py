@@ -208,13 +208,14 @@ def study_blocks(
     found = []
     for size in BLOCK_SIZES:
         blocks = cut_blocks(dataset.labels, size)
-        fewest = min(len(set(blocks[dataset.labels == i])) for i in np.unique(dataset.labels))
-        if fewest < 2:
+        counts = [len(set(blocks[dataset.labels == i])) for i in np.unique(dataset.labels)]
+        if min(counts) < 2:
             break
         folds = deal_in_blocks(dataset, size, k, 1, seed)
         fit = fit_of_kind(BLOCK_KIND, plain, seed, folds.together)
         held = hold_out_each(dataset, folds, fit, f"{BLOCK_KIND}, blocks of {size}", on_fold)
-        found.append({"size": size, "accuracy": summarise_folds(held.folds)["accuracy"]})
+        accuracy = summarise_folds(held.folds)["accuracy"]
+        found.append({"size": size, "accuracy": accuracy, "fewest_blocks": min(counts)})
     return {"model": BLOCK_KIND, "rows": found}
 
 

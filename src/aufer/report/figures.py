@@ -108,7 +108,7 @@ def _accuracy(facts: dict[str, Any]) -> Iterator[Picture]:
     if protocols:
         yield Picture(
             "cross-validation",
-            "Cross-validation on the training data: every model on the same folds."
+            "Cross-validation on the model's dataset: every model on the same folds."
             + (
                 " What random folds promise beyond folds by group is what the model knows of the "
                 "persons, not of expressions."

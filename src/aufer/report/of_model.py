@@ -16,9 +16,6 @@ from aufer.bundle import CV_FOLDS_NAME, CV_PREDICTIONS_NAME, HISTORY_NAME, ROWS_
 from aufer.groups import Grouping
 from aufer.model import Model
 
-TRAINING_PARTS = ("train", "validation")
-"""Faces of these parts shaped the model: it saw them."""
-
 _TOLD = (
     "kind",
     "recipe",

@@ -141,7 +141,7 @@ def _cross_validation(facts: dict[str, Any], predictions: pd.DataFrame) -> Itera
             ] = model["accuracy"]
     yield Table(
         "cross-validation",
-        f"Cross-validation on the training data, {cross['k']} folds"
+        f"Cross-validation on the model's dataset, {cross['k']} folds"
         + (f", dealt {cross['repeats']} times" if cross.get("repeats", 1) > 1 else "")
         + ": mean ± standard deviation over the folds; all models on the same folds"
         + (f"; all but the accuracy: {protocol_title(leading['name'])}" if several else "")
@@ -189,8 +189,9 @@ def _cross_validation(facts: dict[str, Any], predictions: pd.DataFrame) -> Itera
         (
             Column("size", "rows that stay together", COUNT),
             Column("accuracy", "accuracy, mean ± sd", SPREAD),
+            Column("fewest_blocks", "such blocks of the rarest emotion", COUNT),
         ),
-        blocks.get("rows", []),
+        [{"fewest_blocks": None, **row} for row in blocks.get("rows", [])],
     )
 
 
