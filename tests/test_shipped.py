@@ -1,0 +1,66 @@
+"""The model that comes with the package: there, whole, usable at once, and without anybody's data."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aufer.action_units import DIGEST_PREFIX
+from aufer.bundle import list_bundles, read_bundle
+from aufer.emotions import DEFAULT_NAMES
+from aufer.shipped import models_folder, sample_folder
+from tests.running import run_aufer
+
+NAME = "openface-aus"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Path:
+    folder = models_folder()
+    assert folder is not None
+    return folder / NAME
+
+
+def test_it_is_whole_and_answers(shipped: Path) -> None:
+    bundle = read_bundle(shipped)
+    assert bundle.emotions.names == DEFAULT_NAMES
+    found = bundle.predict_proba(np.zeros((3, 17)))
+    assert np.allclose(found.sum(axis=1), 1, atol=1e-5)
+    smile = np.zeros((1, 17))
+    smile[0, [bundle.features.index(name) for name in ("AU06_r", "AU12_r", "AU25_r")]] = 3
+    assert bundle.emotions.names[int(bundle.predict_proba(smile).argmax())] == "happy"
+
+
+def test_predicting_works_right_after_the_install(tmp_path: Path) -> None:
+    done = run_aufer("predict", sample_folder() / "test" / "happy", cwd=tmp_path).check()
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert rows
+    labels = [row["label"] for row in rows if row["label"]]
+    assert set(labels) <= set(DEFAULT_NAMES)
+    assert Counter(labels).most_common(1)[0][0] == "happy"
+    listed = json.loads(run_aufer("models", "list", "--json", cwd=tmp_path).check().out)
+    assert [(row["name"], row["where"]) for row in listed] == [(NAME, "shipped")]
+
+
+def test_its_own_training_faces_are_found_though_their_aus_are_not_in_it(shipped: Path) -> None:
+    with (shipped / "rows.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 20_000
+    assert all(row["aus"].startswith(DIGEST_PREFIX) for row in rows)
+    assert not any(row["image"] or row["group"] for row in rows)
+    assert not list(shipped.rglob("predictions.csv"))
+
+
+def test_it_was_chosen_by_leaving_one_source_out(shipped: Path) -> None:
+    facts = read_bundle(shipped).facts
+    crossed = facts["cross_validation"]
+    assert [protocol["name"] for protocol in crossed["protocols"]] == ["sources"]
+    assert facts["split"]["sizes"]["test"] == 0
+    assert crossed["pooled"]["n_answered"] == facts["dataset"]["n_rows"]
+    assert len(list_bundles(shipped.parent)) == 1
