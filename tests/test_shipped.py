@@ -1,4 +1,4 @@
-"""The model that comes with the package: there, whole, usable at once, and without anybody's data."""
+"""The model that comes with the package: whole, usable at once, and without anybody's data."""
 
 from __future__ import annotations
 
