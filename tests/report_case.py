@@ -98,7 +98,7 @@ def study(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def case(study: Path) -> ReportCase:
+def report_case(study: Path) -> ReportCase:
     """The report of the study's test faces; read only."""
     words = ("--model", "models/case", "--testset", "test.csv", "--out", "reports/case")
     run_aufer("evaluate", *words, cwd=study).check()

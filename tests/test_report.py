@@ -64,13 +64,13 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def page_of(case: ReportCase) -> tuple[Page, str]:
-    html = (case.folder / "report.html").read_text(encoding="utf-8")
+def page_of(report_case: ReportCase) -> tuple[Page, str]:
+    html = (report_case.folder / "report.html").read_text(encoding="utf-8")
     return Page(html), html
 
 
-def test_the_page_is_well_formed_and_self_contained(case: ReportCase) -> None:
-    page, html = page_of(case)
+def test_the_page_is_well_formed_and_self_contained(report_case: ReportCase) -> None:
+    page, html = page_of(report_case)
     assert page.open == []
     assert "{{" not in html
     assert "{%" not in html
@@ -84,25 +84,25 @@ def test_the_page_is_well_formed_and_self_contained(case: ReportCase) -> None:
         ElementTree.fromstring(base64.b64decode(content))
 
 
-def test_every_link_leads_somewhere(case: ReportCase) -> None:
-    page, _ = page_of(case)
+def test_every_link_leads_somewhere(report_case: ReportCase) -> None:
+    page, _ = page_of(report_case)
     assert len(page.ids) == len(set(page.ids))
     for link in page.links:
         if link.startswith("#"):
             assert link[1:] in page.ids
         else:
-            assert (case.folder / link).is_file(), link
+            assert (report_case.folder / link).is_file(), link
     linked = {link for link in page.links if "/" in link}
     files = {
-        path.relative_to(case.folder).as_posix()
+        path.relative_to(report_case.folder).as_posix()
         for folder in ("tables", "figures")
-        for path in (case.folder / folder).iterdir()
+        for path in (report_case.folder / folder).iterdir()
     }
     assert linked == files  # every table and picture is offered as a file, and no other
 
 
-def test_who_cannot_see_the_page_can_read_it(case: ReportCase) -> None:
-    page, html = page_of(case)
+def test_who_cannot_see_the_page_can_read_it(report_case: ReportCase) -> None:
+    page, html = page_of(report_case)
     assert '<html lang="en">' in html
     assert page.tags.count("h1") == 1
     assert all(picture["alt"] for picture in page.pictures)
@@ -110,44 +110,46 @@ def test_who_cannot_see_the_page_can_read_it(case: ReportCase) -> None:
     assert set(page.scopes) == {"col", "row"}
     assert page.scopes.count("row") > 50
     # the gist of a picture is in its text: numbers, not "a chart"
-    alts = {name: picture.alt for name, picture in make_pictures(case.facts).items()}
+    alts = {name: picture.alt for name, picture in make_pictures(report_case.facts).items()}
     assert all(re.search(r"\d", alt) for alt in alts.values())
-    accuracy = case.facts["figures"]["unseen"]["accuracy"]["value"]
+    accuracy = report_case.facts["figures"]["unseen"]["accuracy"]["value"]
     assert f"this model {100 * accuracy:.1f} %" in alts["accuracy"]
 
 
-def test_every_table_and_picture_is_a_file(case: ReportCase) -> None:
+def test_every_table_and_picture_is_a_file(report_case: ReportCase) -> None:
     from PIL import Image
 
-    tables = make_tables(case.facts, case.predictions)
-    assert {path.stem for path in (case.folder / "tables").iterdir()} == set(tables)
-    expected = {f"{name}.{kind}" for name in make_pictures(case.facts) for kind in ("svg", "png")}
-    assert {path.name for path in (case.folder / "figures").iterdir()} == expected
-    for path in (case.folder / "figures").iterdir():
+    tables = make_tables(report_case.facts, report_case.predictions)
+    assert {path.stem for path in (report_case.folder / "tables").iterdir()} == set(tables)
+    expected = {
+        f"{name}.{kind}" for name in make_pictures(report_case.facts) for kind in ("svg", "png")
+    }
+    assert {path.name for path in (report_case.folder / "figures").iterdir()} == expected
+    for path in (report_case.folder / "figures").iterdir():
         if path.suffix == ".svg":
             assert ElementTree.parse(path).getroot().tag.endswith("svg")
         else:
             with Image.open(path) as picture:
                 assert min(picture.size) > 200
-    recorded = case.facts["files"]
+    recorded = report_case.facts["files"]
     assert {name for name in recorded if "/" in name} == {
-        path.relative_to(case.folder).as_posix() for path in case.folder.glob("*/*")
+        path.relative_to(report_case.folder).as_posix() for path in report_case.folder.glob("*/*")
     }
-    assert all(sha256_of(case.folder / name) == sha for name, sha in recorded.items())
+    assert all(sha256_of(report_case.folder / name) == sha for name, sha in recorded.items())
 
 
-def test_two_runs_write_the_same_pictures(case: ReportCase) -> None:
+def test_two_runs_write_the_same_pictures(report_case: ReportCase) -> None:
     from aufer.plots import as_svg
 
-    for name, picture in make_pictures(case.facts).items():
-        written = (case.folder / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+    for name, picture in make_pictures(report_case.facts).items():
+        written = (report_case.folder / "figures" / f"{name}.svg").read_text(encoding="utf-8")
         assert as_svg(picture.draw()) == written
 
 
-def test_methods_cite_what_they_name_and_nothing_else(case: ReportCase) -> None:
-    methods = write_methods(case.facts)
+def test_methods_cite_what_they_name_and_nothing_else(report_case: ReportCase) -> None:
+    methods = write_methods(report_case.facts)
     text = " ".join(methods.paragraphs)
-    bib = (case.folder / "references.bib").read_text(encoding="utf-8")
+    bib = (report_case.folder / "references.bib").read_text(encoding="utf-8")
     for entry in methods.references:
         first, year = entry.split(",")[0], re.search(r"\((\d{4})\)", entry)
         assert year is not None
@@ -157,25 +159,25 @@ def test_methods_cite_what_they_name_and_nothing_else(case: ReportCase) -> None:
     named = set(re.findall(r"([A-Z][\wš]+)(?: et al\.| & \w+)?, (?:19|20)\d\d", text))
     assert named == {entry.split(",")[0] for entry in methods.references}
     assert bib.count("{") == bib.count("}")
-    sizes = case.facts["model"]["split"]["sizes"]
+    sizes = report_case.facts["model"]["split"]["sizes"]
     assert f"fitted to {sizes['train'] + sizes['validation']} faces" in text
-    temperature = case.facts["model"]["calibration"]["temperature"]
+    temperature = report_case.facts["model"]["calibration"]["temperature"]
     assert f"T = {temperature:.2f}" in text
     assert "Keras" not in text  # this one is no network
-    assert (case.folder / "methods.txt").read_text(encoding="utf-8").startswith(text[:200])
+    assert (report_case.folder / "methods.txt").read_text(encoding="utf-8").startswith(text[:200])
 
 
-def test_known_persons_need_no_warning(case: ReportCase) -> None:
-    html = page_of(case)[1]
+def test_known_persons_need_no_warning(report_case: ReportCase) -> None:
+    html = page_of(report_case)[1]
     assert "Persons are unknown" not in html
     assert "14 groups drawn anew" in html
 
 
 def test_unknown_persons_are_told_at_the_top_with_the_blocks(
-    case: ReportCase, study: Path, tmp_path: Path
+    report_case: ReportCase, study: Path, tmp_path: Path
 ) -> None:
     """Before any figure is explained: what neighbouring rows that stay together cost."""
-    facts = json.loads(json.dumps(case.facts))
+    facts = json.loads(json.dumps(report_case.facts))
     facts["model"]["persons_known"] = False
     facts["model"]["cross_validation"]["blocks"] = {
         "model": "svm",
@@ -185,7 +187,7 @@ def test_unknown_persons_are_told_at_the_top_with_the_blocks(
         ],
     }
     facts.pop("files")
-    page = write_report(tmp_path / "r", facts, case.predictions)
+    page = write_report(tmp_path / "r", facts, report_case.predictions)
     html = page.read_text(encoding="utf-8")
     box, _, rest = html.partition("<nav")
     assert "Persons are unknown: on new people, expect less" in box
@@ -258,11 +260,11 @@ def test_a_model_that_is_always_right_or_always_wrong(bundle: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["report.html", "tables/accuracy.csv", "figures/accuracy.svg"])
 def test_an_edited_file_of_a_report_is_kept(
-    aufer: RunAufer, case: ReportCase, study: Path, tmp_path: Path, name: str
+    aufer: RunAufer, report_case: ReportCase, study: Path, tmp_path: Path, name: str
 ) -> None:
-    shutil.copytree(case.folder, tmp_path / "r")
+    shutil.copytree(report_case.folder, tmp_path / "r")
     (tmp_path / "r" / name).write_text("my notes")
-    words = ("--model", case.bundle, "--testset", study / "test.csv", "--out", "r")
+    words = ("--model", report_case.bundle, "--testset", study / "test.csv", "--out", "r")
     ran = aufer("evaluate", *words).check(1)
     assert f"was edited since `aufer` wrote it ({name}); it is kept" in ran.err
     assert (tmp_path / "r" / name).read_text() == "my notes"
