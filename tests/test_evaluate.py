@@ -483,8 +483,10 @@ def test_no_model_and_wrong_names(
     (tmp_path / "model.txt").write_text("x")
     assert "is no model" in aufer("predict", sample / "test", "--model", "model.txt").check(2).err
     shutil.rmtree(bundle)
-    ran = aufer("predict", sample / "test").check(2)
-    assert "hint: train one: aufer train" in ran.err
+    aufer("predict", sample / "test").check()  # by the model that comes with the package
+    ran = aufer("evaluate").check(2)
+    assert "openface-aus came without its faces" in ran.err
+    assert "--testset" in ran.err
 
 
 def test_models_are_found_by_name_and_the_newest_without_one(
