@@ -107,10 +107,19 @@ def fit(
     with keras.device("cpu:0"):
         train = examples.aus[examples.train]
         network = build(keras, recipe, len(examples.emotions), train)
-        recorder = Recorder(checkpoints, recipe.checkpoint_format, recipe.patience, on_epoch)
+
+        def tell(epoch: int, values: dict[str, float]) -> None:
+            on_epoch(epoch, values)
+            if recipe.is_cosine:
+                ctrl_c.let_go()  # raises what was pressed during the epoch
+                ctrl_c.hold("")
+
+        recorder = Recorder(checkpoints, recipe.checkpoint_format, recipe.patience, tell)
         stopped = ALL_EPOCHS
         try:
             if recipe.is_cosine:
+                # an exception in the midst of TensorFlow's own code can end the process
+                ctrl_c.hold("")
                 _train_by_loop(keras, network, examples, recipe, seed, recorder)
             else:
                 _train_by_keras(keras, network, examples, recipe, recorder)
