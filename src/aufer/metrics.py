@@ -283,6 +283,12 @@ def percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
 
 
+def with_deviation(spread: dict[str, Any]) -> str:
+    """A figure over folds (``mean``, ``sd`` or None) as text, e.g. ``0.755 ± 0.011``."""
+    deviation = "" if spread["sd"] is None else f" ± {spread['sd']:.3f}"
+    return f"{spread['mean']:.3f}{deviation}"
+
+
 def with_interval(share: dict[str, Any]) -> str:
     """A `proportion` as text, e.g. ``75.0 % [62.8, 84.2] (45 of 60)``."""
     return (

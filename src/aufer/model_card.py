@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aufer.metrics import percent, with_interval
+from aufer.metrics import percent, with_deviation, with_interval
 from aufer.provenance import Extractor
 
 _NOT_FOR = """\
@@ -121,9 +121,7 @@ def _cross_validation(facts: dict[str, Any] | None) -> list[str]:
     found: dict[str, list[str]] = {}
     for protocol in protocols:
         for model in protocol["models"]:
-            figure = model["accuracy"]
-            spread = "" if figure["sd"] is None else f" ± {figure['sd']:.3f}"
-            found.setdefault(model["title"], []).append(f"{figure['mean']:.3f}{spread}")
+            found.setdefault(model["title"], []).append(with_deviation(model["accuracy"]))
     lines = [
         f"Cross-validated ({facts['k']} folds"
         + (f", dealt {facts['repeats']} times" if facts["repeats"] > 1 else "")

@@ -19,3 +19,8 @@ def page_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def unbroken(text: str) -> str:
+    """A text whose numbers stay on one line with their percent signs."""
+    return text.replace(" %", "\u00a0%")

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import base64
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from aufer.files import write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,3 +81,11 @@ def as_png(figure: Figure, dpi: int = 150) -> bytes:
 def as_data_uri(svg: str) -> str:
     """An SVG as the value of an ``<img src>``, so that a page carries its pictures with it."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode("utf-8")).decode("ascii")
+
+
+def write_figure(figure: Figure, folder: Path, name: str) -> str:
+    """Write a figure as ``<name>.svg`` and ``<name>.png``, and give it as a data URI."""
+    svg = as_svg(figure)
+    write_text(folder / f"{name}.svg", svg)
+    (folder / f"{name}.png").write_bytes(as_png(figure))
+    return as_data_uri(svg)

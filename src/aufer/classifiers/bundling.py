@@ -27,7 +27,7 @@ from aufer.classifiers.onnx_export import compare_with_onnx, with_temperature, w
 from aufer.classifiers.recipe import RECIPES, Recipe
 from aufer.classifiers.refitted import Refitted
 from aufer.dataset import Dataset, sidecar_paths
-from aufer.files import hash_files, read_json, to_json
+from aufer.files import hash_files, read_json, to_json, write_text
 from aufer.metrics import score
 from aufer.model_card import write_card
 from aufer.provenance import versions
@@ -82,10 +82,10 @@ def write_files(
     if folds is not None:
         predictions = folds.predictions if with_data else None
         write_cross_validation(folder, folds.folds, predictions)
-    (folder / CARD_NAME).write_text(write_card(facts), encoding="utf-8", newline="\n")
+    write_text(folder / CARD_NAME, write_card(facts))
     facts["files"] = hash_files(folder, FACTS_NAME)
     # last: a folder with this file is whole
-    (folder / FACTS_NAME).write_text(to_json(facts), encoding="utf-8", newline="\n")
+    write_text(folder / FACTS_NAME, to_json(facts))
 
 
 def describe(

@@ -29,7 +29,7 @@ class EpochLoop:
     def __init__(self, keras: Any, network: Any, recipe: Recipe) -> None:
         import tensorflow as tf
 
-        self._tf, self._keras, self._recipe = tf, keras, recipe
+        self._tf, self._recipe = tf, recipe
         self._network = network
         self._optimizer = keras.optimizers.Adam(float(recipe.learning_rate))
         self._optimizer.build(network.trainable_variables)

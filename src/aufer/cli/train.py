@@ -297,25 +297,21 @@ def cv_table(facts: dict[str, Any]) -> pd.DataFrame:
     """The models of a cross-validation, and their mean accuracy and deviation by protocol."""
     import pandas as pd
 
+    from aufer.metrics import with_deviation
+
     rows: dict[str, dict[str, str]] = {}
     for protocol in facts["protocols"]:
         for model in protocol["models"]:
             row = rows.setdefault(model["title"], {"cross-validated": model["title"]})
             for key, title in (("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("ece", "ECE")):
-                row[f"{protocol['name']} {title}"] = mean_and_deviation(model[key])
+                row[f"{protocol['name']} {title}"] = with_deviation(model[key])
     for block in (facts["blocks"] or {"rows": []})["rows"]:
         title = f"{facts['blocks']['model']}, blocks of {block['size']} rows"
         rows[title] = {
             "cross-validated": title,
-            f"{facts['protocols'][0]['name']} accuracy": mean_and_deviation(block["accuracy"]),
+            f"{facts['protocols'][0]['name']} accuracy": with_deviation(block["accuracy"]),
         }
     return pd.DataFrame(rows.values()).fillna("")
-
-
-def mean_and_deviation(figure: dict[str, Any]) -> str:
-    """A figure over folds as text, e.g. ``0.755 ± 0.011``."""
-    deviation = "" if figure["sd"] is None else f" ± {figure['sd']:.3f}"
-    return f"{figure['mean']:.3f}{deviation}"
 
 
 def summary(facts: dict[str, Any]) -> list[str]:

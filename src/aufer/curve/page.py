@@ -12,8 +12,14 @@ from typing import Any
 import pandas as pd
 
 from aufer.curve import text as curve_text
-from aufer.files import check_folder_replaceable, hash_files, replacing_folder, to_json
-from aufer.pages import page_environment
+from aufer.files import (
+    check_folder_replaceable,
+    hash_files,
+    replacing_folder,
+    to_json,
+    write_text,
+)
+from aufer.pages import page_environment, unbroken
 from aufer.tables import COUNT, LIMITS, PERCENT, PLAIN, SHARE, Column, Table
 
 SCHEMA = "aufer/learning-curve/1"
@@ -47,14 +53,10 @@ def write_curve(
         for table in tables.values():
             _write_csv(table.frame(), temporary / "tables" / f"{table.name}.csv")
         _write_csv(counts, temporary / COUNTS_NAME)
-        _write_text(temporary / HTML_NAME, render(facts, tables, sources))
+        write_text(temporary / HTML_NAME, render(facts, tables, sources))
         full = {**facts, "files": hash_files(temporary, FACTS_NAME)}
-        _write_text(temporary / FACTS_NAME, to_json(full))
+        write_text(temporary / FACTS_NAME, to_json(full))
     return folder / HTML_NAME
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -64,17 +66,10 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> None:
 def _write_pictures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:
     """Write each picture as SVG and PNG; give what an ``<img src>`` needs, by its name."""
     from aufer.curve.plots import draw_curve, draw_emotions
-    from aufer.plots import as_data_uri, as_png, as_svg
+    from aufer.plots import write_figure
 
-    folder.mkdir()
-    sources = {}
-    for name, draw in (("curve", draw_curve), ("emotions", draw_emotions)):
-        figure = draw(facts)
-        svg = as_svg(figure)
-        _write_text(folder / f"{name}.svg", svg)
-        (folder / f"{name}.png").write_bytes(as_png(figure))
-        sources[name] = as_data_uri(svg)
-    return sources
+    pictures = {"curve": draw_curve, "emotions": draw_emotions}
+    return {name: write_figure(draw(facts), folder, name) for name, draw in pictures.items()}
 
 
 def make_tables(facts: dict[str, Any]) -> dict[str, Table]:
@@ -161,7 +156,7 @@ def render(facts: dict[str, Any], tables: dict[str, Table], sources: dict[str, s
     environment = page_environment()
     environment.filters["sentence"] = lambda text: f"{text[:1].upper()}{text[1:]}."
     environment.filters["partition"] = str.partition
-    environment.filters["unbroken"] = lambda text: text.replace(" %", "\u00a0%")
+    environment.filters["unbroken"] = unbroken
     texts = {
         name: getattr(curve_text, name)(facts)
         for name in (

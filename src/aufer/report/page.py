@@ -20,10 +20,11 @@ from aufer.files import (
     read_json,
     replacing_folder,
     to_json,
+    write_text,
 )
 from aufer.metrics import percent
 from aufer.model import Model
-from aufer.pages import page_environment
+from aufer.pages import page_environment, unbroken
 from aufer.report.facts import shown_figures
 from aufer.report.figures import Picture, make_pictures, mistake_pictures, scale_of
 from aufer.report.methods import write_methods
@@ -71,16 +72,12 @@ def write_report(
             _write_csv(table.frame(), temporary / "tables" / f"{name}.csv")
         _write_csv(predictions, temporary / PREDICTIONS_NAME)
         methods = write_methods(facts)
-        _write_text(temporary / METHODS_NAME, methods.text())
-        _write_text(temporary / REFERENCES_NAME, methods.bibtex)
-        _write_text(temporary / HTML_NAME, render(facts, predictions, sources))
+        write_text(temporary / METHODS_NAME, methods.text())
+        write_text(temporary / REFERENCES_NAME, methods.bibtex)
+        write_text(temporary / HTML_NAME, render(facts, predictions, sources))
         full = {**facts, "files": hash_files(temporary, FACTS_NAME)}
-        _write_text(temporary / FACTS_NAME, to_json(full))
+        write_text(temporary / FACTS_NAME, to_json(full))
     return folder / HTML_NAME
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -92,16 +89,12 @@ def _write_pictures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:
 
     The pictures of single mistakes are on the page alone: their numbers are in a table.
     """
-    from aufer.plots import as_data_uri, as_png, as_svg
+    from aufer.plots import as_data_uri, as_svg, write_figure
 
-    folder.mkdir()
-    sources = {}
-    for picture in make_pictures(facts).values():
-        figure = picture.draw()
-        svg = as_svg(figure)
-        _write_text(folder / f"{picture.name}.svg", svg)
-        (folder / f"{picture.name}.png").write_bytes(as_png(figure))
-        sources[picture.name] = as_data_uri(svg)
+    sources = {
+        picture.name: write_figure(picture.draw(), folder, picture.name)
+        for picture in make_pictures(facts).values()
+    }
     for picture in mistake_pictures(facts):
         sources[picture.name] = as_data_uri(as_svg(picture.draw()))
     return sources
@@ -179,8 +172,3 @@ def render(facts: dict[str, Any], predictions: pd.DataFrame, sources: dict[str, 
             "test_data": describe_test_data(facts),
         },
     )
-
-
-def unbroken(text: str) -> str:
-    """A text whose numbers stay on one line with their percent signs."""
-    return text.replace(" %", "\u00a0%")
