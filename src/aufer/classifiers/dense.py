@@ -20,7 +20,7 @@ from aufer.classifiers.classifier import (
 )
 from aufer.classifiers.ctrl_c import CtrlC
 from aufer.classifiers.network import HIDDEN_LAYERS, build, predict
-from aufer.classifiers.recipe import Recipe
+from aufer.classifiers.recipe import COMPRESSED, Recipe
 from aufer.classifiers.recorder import Kept, Recorder
 from aufer.errors import AuferError
 
@@ -57,7 +57,7 @@ class DenseClassifier:
     best_epoch: int
     stopped: str
     best_path: Path | None = None
-    settings: dict[str, Any] = field(default_factory=lambda: {"hidden_layers": list(HIDDEN_LAYERS)})
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def predict_proba(self, aus: np.ndarray) -> np.ndarray:
         """Probabilities of the best epoch, float64 [n, emotions], of intensities [n, 17]."""
@@ -141,6 +141,9 @@ def fit(
 def _finish(
     network: Any, examples: Examples, recipe: Recipe, kept: Kept, stopped: str
 ) -> DenseClassifier:
+    settings: dict[str, Any] = {"hidden_layers": list(HIDDEN_LAYERS)}
+    if recipe.inputs == COMPRESSED:
+        settings["steepness"] = recipe.steepness
     found = DenseClassifier(
         best=Weights(network, kept.best_weights),
         last=None if recipe.refit else Weights(network, kept.last_weights),
@@ -148,6 +151,7 @@ def _finish(
         best_epoch=kept.best_epoch,
         stopped=stopped,
         best_path=kept.best_path,
+        settings=settings,
     )
     for weights in (Weights(network, kept.last_weights), found.best):
         if not np.isfinite(weights.predict_proba(examples.aus)).all():

@@ -57,12 +57,11 @@ class Ensemble:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The first member's, how many there are, and the epoch of each."""
-        return {
-            **self.members[0].settings,
-            "members": len(self.members),
-            "best_epochs": [member.best_epoch for member in self.members],
-        }
+        """The first member's, how many there are, and what each has of its own."""
+        own: dict[str, Any] = {"best_epochs": [member.best_epoch for member in self.members]}
+        if "steepness" in self.members[0].settings:
+            own["steepness"] = [member.settings["steepness"] for member in self.members]
+        return {**self.members[0].settings, "members": len(self.members), **own}
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -114,7 +113,7 @@ def fit_members(
     on_member: Callable[[int], None] | None = None,
     checkpoints: Path | None = None,
 ) -> Classifier:
-    """Fit a classifier per seed.
+    """Fit a classifier per seed, each by its own variety of the recipe (`Recipe.of_member`).
 
     Ctrl-C keeps the members that are there, the one at work included if it has finished an epoch.
 
@@ -135,7 +134,12 @@ def fit_members(
             if on_member is not None:
                 on_member(number)
             member = fit(
-                examples, recipe, seed, on_epoch=on_epoch, checkpoints=folder, ctrl_c=ctrl_c
+                examples,
+                recipe.of_member(number - 1),
+                seed,
+                on_epoch=on_epoch,
+                checkpoints=folder,
+                ctrl_c=ctrl_c,
             )
         except KeyboardInterrupt:
             ctrl_c.hold()

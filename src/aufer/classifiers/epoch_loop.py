@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aufer.classifiers.recipe import Recipe
+from aufer.classifiers.recipe import STEEPNESSES, Recipe
 from aufer.classifiers.recorder import Recorder
 
 WARM_UP = 0.05
@@ -145,7 +145,7 @@ def learning_rates(recipe: Recipe, n_steps: int, epoch: int) -> np.ndarray:
     return rates.astype(np.float32)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=len(STEEPNESSES))
 def loop_for(keras: Any, recipe: Recipe, n_features: int, n_outputs: int) -> EpochLoop:
     """The loop for networks of a recipe and shape; the same one for the next network."""
     from aufer.classifiers.network import build

@@ -15,11 +15,9 @@ from aufer.classifiers.recipe import COMPRESSED, RAW, Recipe
 HIDDEN_LAYERS = (300, 200, 100, 50)
 """Units of the hidden layers, those of the reference project."""
 
-STEEPNESS = 2.0
-"""An intensity of 1 / steepness is pressed to 0.5."""
-
-BOTH = "both"
-"""Name of the layer that puts the intensities and the pressed ones side by side."""
+STEEP, BOTH = "steep", "both"
+"""Names of the layers that multiply the intensities before these are pressed, and that puts both
+side by side."""
 
 _ROWS_AT_ONCE = 65536
 
@@ -35,10 +33,10 @@ def build(keras: Any, recipe: Recipe, n_outputs: int, aus: np.ndarray) -> Any:
     inputs = keras.Input((aus.shape[1],), name="aus")  # [n, 17]
     value, values = inputs, aus.astype(np.float64)
     if recipe.inputs == COMPRESSED:
-        steep = layers.Rescaling(STEEPNESS, name="steep")(inputs)
+        steep = layers.Rescaling(recipe.steepness, name=STEEP)(inputs)
         pressed = layers.Activation("softsign", name="pressed")(steep)
         value = layers.Concatenate(name=BOTH)([inputs, pressed])  # [n, 34]
-        values = np.hstack([values, compress(values)])
+        values = np.hstack([values, compress(values, recipe.steepness)])
     if recipe.inputs != RAW:
         # frozen: Keras's Normalization makes its numbers constants, and a traced function of the
         # network would not hold for the next one of its kind
@@ -59,9 +57,9 @@ def build(keras: Any, recipe: Recipe, n_outputs: int, aus: np.ndarray) -> Any:
     return keras.Model(inputs, outputs)  # [n, emotions]
 
 
-def compress(aus: np.ndarray) -> np.ndarray:
+def compress(aus: np.ndarray, steepness: float) -> np.ndarray:
     """Intensities pressed into -1..1, ``s x / (1 + |s x|)``: what the network gets beside them."""
-    steep = STEEPNESS * aus
+    steep = steepness * aus
     pressed: np.ndarray = steep / (1 + np.abs(steep))
     return pressed
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from aufer.bundle import AU_INPUT, open_session
 from aufer.calibration import LEAST_PROBABILITY
-from aufer.classifiers.network import BOTH, STEEPNESS
+from aufer.classifiers.network import BOTH, STEEP
 from aufer.classifiers.onnx_graph import Graph
 
 TOLERANCE = 1e-5
@@ -58,7 +58,8 @@ def dense_to_onnx(network: Any, features: Sequence[str], emotions: Sequence[str]
     layers = list(network.layers)
     names = [layer.name for layer in layers]
     if BOTH in names:
-        steep = graph.add("Mul", AU_INPUT, graph.constant(STEEPNESS))
+        steepness = layers[names.index(STEEP)].scale
+        steep = graph.add("Mul", AU_INPUT, graph.constant(steepness))
         value = graph.add("Concat", AU_INPUT, graph.add("Softsign", steep), axis=1)
         layers = layers[names.index(BOTH) + 1 :]
     for step in read_steps(layers):

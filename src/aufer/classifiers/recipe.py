@@ -15,6 +15,10 @@ NORMALISED = "normalised"
 COMPRESSED = "compressed"
 """How the network gets the intensities; see `network.build`."""
 
+STEEPNESSES = (1.0, 0.5, 2.0, 8.0)
+"""Of a single network, and of the members of an ensemble in turn: each sees weak movements in its
+own way, and their mean errs less than that of equals (docs/training.md)."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -25,7 +29,8 @@ class Recipe:
         inputs: `RAW`; `NORMALISED`: shifted and scaled inside the model, by the training rows'
             mean and variance; `COMPRESSED`: beside each intensity the same one pressed into 0-1
             (`network.compress`), both normalised: it tells weak movements from none, where the
-            meaning of a face often lies.
+            meaning of a face often lies. steepness: an intensity of 1 / steepness is pressed to
+            0.5.
         stratify: the split is stratified, and keeps groups on one side.
         dropout: share of each hidden layer's outputs dropped in training, one number per layer, or
             none. l2: weight of the sum of squared kernels in the loss.
@@ -53,6 +58,7 @@ class Recipe:
     batch_size: int = 50
     learning_rate: float = 0.001
     is_cosine: bool = False
+    steepness: float = STEEPNESSES[0]
     test_size: float = 0.25
     validation_size: float = 0.25
     checkpoint_format: str = "keras"
@@ -76,6 +82,12 @@ class Recipe:
         if recipe.checkpoint_format not in CHECKPOINT_FORMATS:
             raise UsageError(f"--checkpoint-format is one of {', '.join(CHECKPOINT_FORMATS)}.")
         return recipe
+
+    def of_member(self, number: int) -> Recipe:
+        """The recipe of an ensemble's member; ``number`` from 0, the first is as a single one."""
+        if self.inputs != COMPRESSED:
+            return self
+        return replace(self, steepness=STEEPNESSES[number % len(STEEPNESSES)])
 
     def facts(self) -> dict[str, Any]:
         """All settings as plain JSON."""
