@@ -16,7 +16,7 @@ from scipy.spatial.distance import pdist
 
 from aufer.errors import DataError
 from aufer.near_copies import NEAR_BITS, find_near_copies, join_near_copies
-from aufer.openface.pixels import read_facts
+from aufer.pictures.decoding import read_facts
 
 BLACK = "0" * 16
 PLAIN = "8" + "0" * 15

@@ -23,10 +23,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aufer.errors import AuferError
-from aufer.openface import pixels, staging
+from aufer.openface import staging
+from aufer.openface.bmp import as_bmp
 from aufer.openface.staging import Checked, SourceGone, check_picture, hand_over, staged_stem
 from aufer.openface.store import stamp_of
 from aufer.openface.ways import AS_IT_IS, Way, to_original
+from aufer.pictures import decoding
 from tests.stand_in.pictures import save_broken, save_face
 
 HandOver = Callable[..., Path]
@@ -202,8 +204,8 @@ def test_landmarks_are_mapped_back_to_the_originals_pixels(width, height, way, d
     original[y, x] = 255
     buffer = io.BytesIO()
     PIL.Image.fromarray(original).save(buffer, "PNG")
-    with pixels.decoded(buffer) as picture:
-        staged = cv2.imdecode(np.asarray(pixels.as_bmp(picture, way)), cv2.IMREAD_GRAYSCALE)
+    with decoding.decoded(buffer) as picture:
+        staged = cv2.imdecode(np.asarray(as_bmp(picture, way)), cv2.IMREAD_GRAYSCALE)
     rows, columns = np.nonzero(staged > 40)
     weights = staged[rows, columns].astype(float)
     place = way.place(width, height)
@@ -256,9 +258,9 @@ def test_a_cut_jpeg_is_found_wherever_it_was_cut(kind: str, part: float) -> None
     whole = _jpegs()[kind]
     # the end marker and the bits that fill the last byte hold no pixels
     end = min(int(part * len(whole)) + 1, len(whole) - 4)
-    with pytest.raises(pixels.Undecodable):
-        pixels.read_facts(io.BytesIO(whole[:end]))
-    pixels.read_facts(io.BytesIO(whole))
+    with pytest.raises(decoding.Undecodable):
+        decoding.read_facts(io.BytesIO(whole[:end]))
+    decoding.read_facts(io.BytesIO(whole))
 
 
 @settings(max_examples=100, deadline=None)
@@ -268,10 +270,10 @@ def test_decoding_fewer_pixels_finds_what_decoding_all_finds(kind: str, missing:
     try:
         PIL.Image.open(io.BytesIO(cut)).load()
     except OSError:
-        with pytest.raises(pixels.Undecodable, match="truncated"):
-            pixels.read_facts(io.BytesIO(cut))
+        with pytest.raises(decoding.Undecodable, match="truncated"):
+            decoding.read_facts(io.BytesIO(cut))
     else:
-        pixels.read_facts(io.BytesIO(cut))
+        decoding.read_facts(io.BytesIO(cut))
 
 
 @pytest.mark.parametrize("size", [(640, 480), (150, 200), (1000, 700), (64, 64)])
@@ -319,7 +321,7 @@ def test_absurdly_large_pictures_are_refused_unread(tmp_path: Path, monkeypatch)
     assert "pixels: absurdly large" in check_picture(big).failure
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pixels._pillow.cache_clear()  # as in a process that has not seen a picture yet
+        decoding._pillow.cache_clear()  # as in a process that has not seen a picture yet
         assert check_picture(large).failure == ""
 
 
@@ -506,9 +508,9 @@ def test_threads_that_start_together_know_all_formats(tmp_path: Path) -> None:
 
 
 def test_only_one_big_picture_is_in_memory_at_a_time(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(pixels, "_BIG_PIXELS", 10_000)
+    monkeypatch.setattr(decoding, "_BIG_PIXELS", 10_000)
     inside, most, lock = 0, 0, threading.Lock()
-    as_8_bits = pixels._as_8_bits
+    as_8_bits = decoding._as_8_bits
 
     def watch(picture: PIL.Image.Image) -> PIL.Image.Image:
         nonlocal inside, most
@@ -520,7 +522,7 @@ def test_only_one_big_picture_is_in_memory_at_a_time(tmp_path, monkeypatch) -> N
             inside -= 1
         return as_8_bits(picture)
 
-    monkeypatch.setattr(pixels, "_as_8_bits", watch)
+    monkeypatch.setattr(decoding, "_as_8_bits", watch)
     big = [save_face(tmp_path / f"{n}.png", size=(120, 100), seed=n) for n in range(8)]
     with ThreadPoolExecutor(8) as pool:
         assert not any(checked.failure for checked in pool.map(check_picture, big))

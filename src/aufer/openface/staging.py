@@ -23,15 +23,10 @@ from typing import IO
 
 from aufer.errors import AuferError
 from aufer.images import printable
-from aufer.openface.pixels import (
-    Undecodable,
-    as_bmp,
-    decoded,
-    is_stored_upright,
-    read_facts,
-)
+from aufer.openface.bmp import as_bmp
 from aufer.openface.store import Stamp, stamp_of
 from aufer.openface.ways import Way
+from aufer.pictures.decoding import Undecodable, decoded, is_stored_upright, read_facts
 
 ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "BMP": ".bmp"}
 """Pillow's name of a format that OpenFace reads as it is -> the ending it wants."""

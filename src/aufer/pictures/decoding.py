@@ -1,8 +1,5 @@
-"""A picture's pixels: decoding, the perceptual hash, upright 8 bits, enlarging.
-
-Pillow decodes, since it tells what is damaged; OpenCV enlarges, since that is how the figures in
-ways.py were measured.
-"""
+"""A picture file's pixels, by Pillow, which tells what is damaged: decoding, the perceptual hash,
+upright 8 bits."""
 
 from __future__ import annotations
 
@@ -18,8 +15,6 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image as Picture
-
-    from aufer.openface.ways import Way
 
 _ORIENTATION = 0x0112
 _NOT_TURNED = 1
@@ -70,14 +65,6 @@ def _formats() -> tuple[str, ...]:
     return (*usual, *(name for name in _pillow().ID if name not in (*usual, "EPS")))
 
 
-@functools.cache
-def _opencv() -> ModuleType:
-    import cv2
-
-    cv2.setNumThreads(1)  # several pictures at a time are ours to do
-    return cv2
-
-
 @contextmanager
 def decoded(file: IO[bytes]) -> Iterator[Picture]:
     """An open picture, to be decoded inside the ``with`` block.
@@ -121,7 +108,7 @@ def read_facts(file: IO[bytes]) -> tuple[int, int, str]:
             picture.draft("L", (_HASHED_SIDE, _HASHED_SIDE))
         # a progressive one is held as coefficients of its full size
         held = (width, height) if "progressive" in picture.info else picture.size
-        with _memory_for(*held):
+        with memory_for(*held):
             picture.load()
             turn = _turn_of(picture)
             if picture.format not in ("JPEG", "MPO"):
@@ -147,32 +134,20 @@ def is_stored_upright(picture: Picture, file: IO[bytes]) -> bool:
     return _turn_of(picture) == _NOT_TURNED
 
 
-def as_bmp(picture: Picture, way: Way) -> memoryview:
-    """The first frame, upright, 8 bits, enlarged and with its border, as the bytes of a BMP file.
+def upright_pixels(picture: Picture) -> np.ndarray:
+    """The first frame, upright, 8 bits a channel: grey uint8 [h, w], or RGB [h, w, 3].
 
-    Nothing packs faster. Grey stays grey, all else becomes RGB; alpha is dropped.
+    Grey stays grey, all else becomes RGB; alpha is dropped. To be called within `memory_for`.
     """
     import numpy as np
 
-    cv2 = _opencv()
-    with _memory_for(*picture.size):
-        picture.load()
-        turn = _turn_of(picture)  # after load: Pillow turns TIFF by itself
-        pixels = np.asarray(_upright(_as_8_bits(picture), turn))
-        if pixels.ndim == 3:
-            pixels = pixels[:, :, ::-1]  # OpenCV's order of the channels
-        height, width = pixels.shape[:2]
-        place = way.place(width, height)
-        if (place.width, place.height) != (width, height):
-            size = (place.width, place.height)
-            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)
-        if place.border:
-            pixels = cv2.copyMakeBorder(pixels, *[place.border] * 4, cv2.BORDER_REPLICATE)
-        return cv2.imencode(".bmp", pixels)[1].data
+    picture.load()
+    turn = _turn_of(picture)  # after load: Pillow turns TIFF by itself
+    return np.asarray(_upright(_as_8_bits(picture), turn))
 
 
 @contextmanager
-def _memory_for(width: int, height: int) -> Iterator[None]:
+def memory_for(width: int, height: int) -> Iterator[None]:
     """Lets through one big picture at a time: threads share the machine's memory."""
     if width * height <= _BIG_PIXELS:
         yield

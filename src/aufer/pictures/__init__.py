@@ -1,0 +1,1 @@
+"""Picture files: what they hold, and their pixels as models want them."""
