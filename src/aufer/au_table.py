@@ -94,6 +94,8 @@ class AuTable:
         grouping: how the groups in ``frame`` came to be.
         normalization: what the AUs are relative to; a dataset's may be to the person.
         sources: where each row is from, object [n]; None where all are from one place.
+        paths: where each row's picture lies, object [n], None in it where that isn't known; None
+            where none is. Only in memory: for models of pictures, and to show them.
     """
 
     frame: pd.DataFrame
@@ -103,9 +105,23 @@ class AuTable:
     grouping: Grouping = field(default_factory=Grouping)
     normalization: Normalization = field(default_factory=Normalization)
     sources: np.ndarray | None = None
+    paths: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def picked(self, rows: np.ndarray) -> AuTable:
+        """These rows only.
+
+        Args:
+            rows: bool [n], or positions.
+        """
+        return replace(
+            self,
+            frame=self.frame.loc[np.arange(len(self))[rows]].reset_index(drop=True),
+            sources=None if self.sources is None else self.sources[rows],
+            paths=None if self.paths is None else self.paths[rows],
+        )
 
     def intensities(self) -> np.ndarray:
         """The 17 AU intensities, float64 [n, 17], NaN where a face was not measured."""
@@ -306,6 +322,10 @@ def join_tables(tables: Sequence[AuTable], names: Sequence[str] = ()) -> AuTable
         np.full(len(table), prefix, dtype=object) if table.sources is None else table.sources
         for prefix, table in zip(prefixes, tables, strict=True)
     ]
+    paths = [
+        np.full(len(table), None, dtype=object) if table.paths is None else table.paths
+        for table in tables
+    ]
     return AuTable(
         pd.concat(frames, ignore_index=True).assign(group=groups),
         extractor,
@@ -313,6 +333,7 @@ def join_tables(tables: Sequence[AuTable], names: Sequence[str] = ()) -> AuTable
         grouping=grouping,
         normalization=tables[0].normalization,
         sources=np.concatenate(sources),
+        paths=np.concatenate(paths) if any(t.paths is not None for t in tables) else None,
     )
 
 

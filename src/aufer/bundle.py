@@ -27,6 +27,7 @@ from aufer.action_units import INTENSITY_COLUMNS, au_digest
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.files import check_folder_replaceable, read_json, sha256_of
+from aufer.image_input import ImageInput
 from aufer.provenance import Extractor
 
 if TYPE_CHECKING:
@@ -53,11 +54,18 @@ CHECKPOINTS = "checkpoints"
 CV_FOLDS_NAME = "cross-validation/folds.csv"
 CV_PREDICTIONS_NAME = "cross-validation/predictions.csv"
 
-AU_INPUT = "aus"
+AU_INPUT, IMAGE_INPUT = "aus", "image"
+"""What a model reads, as ``bundle.json`` has it; also the name of an AU model's ONNX input."""
+
+PIXELS = "pixels"
+"""Name of an image model's ONNX input: float32 [n, height, width, channels], 0-255."""
 
 ROWS_AT_ONCE = 2048
 """Faces that one call of onnxruntime answers: what the layers hold of so many stays in a core's
 cache; all at once are slower and take more memory (benchmarks/predict_speed.py)."""
+
+PICTURES_AT_ONCE = 64
+"""Pictures that one call of onnxruntime answers."""
 
 _RETRAIN = "train it again: aufer train"
 
@@ -86,8 +94,15 @@ class Bundle:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The columns in the order of the model's inputs."""
+        """The columns in the order of the model's inputs; none for a model of pictures."""
         return tuple(self.facts["features"])
+
+    @property
+    def image_input(self) -> ImageInput | None:
+        """The pictures that it takes; None for a model of AUs."""
+        if self.facts["input"] != IMAGE_INPUT:
+            return None
+        return ImageInput.from_facts(self.facts["image_input"])
 
     @property
     def extractor(self) -> Extractor:
@@ -98,24 +113,27 @@ class Bundle:
         """Probabilities of each emotion.
 
         Args:
-            values: [n, features] in the order of ``features``; AU intensities 0-5.
+            values: [n, features] in the order of ``features``; AU intensities 0-5. Of a model of
+                pictures [n, height, width, channels], 0-255, as its `image_input` says.
 
         Returns:
             float32 [n, emotions], rows sum to 1.
         """
-        n_features, n_labels = len(self.facts["features"]), len(self.facts["labels"])
-        if values.ndim != 2 or values.shape[1] != n_features:
+        n_labels, picture = len(self.facts["labels"]), self.image_input
+        shape = (len(self.features),) if picture is None else picture.shape
+        if values.shape[1:] != shape:
+            what = f"{shape[0]} features" if picture is None else f"pictures of {picture}"
             raise DataError(
-                f"The model {self.name} takes {n_features} features, not an array of shape "
-                f"{values.shape}."
+                f"The model {self.name} takes {what}, not an array of shape {values.shape}."
             )
+        at_once = ROWS_AT_ONCE if picture is None else PICTURES_AT_ONCE
         if self._session is None:
             self._session = self._open()
         session = self._session
         name = session.get_inputs()[0].name
         found = np.empty((len(values), n_labels), dtype=np.float32)
-        for start in range(0, len(values), ROWS_AT_ONCE):
-            rows = np.ascontiguousarray(values[start : start + ROWS_AT_ONCE], dtype=np.float32)
+        for start in range(0, len(values), at_once):
+            rows = np.ascontiguousarray(values[start : start + at_once], dtype=np.float32)
             given = session.run(None, {name: rows})[0]
             if given.shape != (len(rows), n_labels):
                 raise DataError(
@@ -201,11 +219,18 @@ def _check_facts(facts: dict[str, Any], where: Path) -> None:
         if key in facts and not fits(facts[key]):
             raise DataError(f"{where}: '{key}' is not {what}.", hint=_RETRAIN)
     Emotions(tuple(facts["labels"]))  # raises for fewer than two, or a name twice
+    if facts["input"] == IMAGE_INPUT:
+        ImageInput.from_facts(facts.get("image_input"))
+    elif facts["input"] != AU_INPUT or not facts["features"]:
+        raise DataError(
+            f"{where}: a model reads '{AU_INPUT}', with features, or '{IMAGE_INPUT}'.",
+            hint="update aufer, or " + _RETRAIN,
+        )
 
 
 def _is_names(value: Any) -> bool:
     texts = isinstance(value, list) and all(isinstance(name, str) for name in value)
-    return texts and 0 < len(set(value)) == len(value)
+    return texts and len(set(value)) == len(value)
 
 
 def _is_texts_by_name(value: Any) -> bool:

@@ -160,16 +160,21 @@ def _test(
 ) -> Evaluation:
     """Figures, predictions and facts of one test, whoever gave the answers."""
     names = model.emotions.names
-    measured = answers.answered
-    low = faces.answer_status(min_confidence) == LOW_CONFIDENCE
+    reads_pictures = model.image_input is not None
+    asked = answers.answered
+    low = np.zeros(len(faces), dtype=bool)
+    if not reads_pictures:
+        low = faces.answer_status(min_confidence) == LOW_CONFIDENCE
     answers = replace(
         answers,
-        answered=measured & ~low,
+        answered=asked & ~low,
         status=np.where(low, LOW_CONFIDENCE, answers.status),
         reasons=np.where(low, f"confidence below {min_confidence:g}", answers.reasons),
     )
     if not answers.answered.any():
         counts = ", ".join(f"{n} {status}" for status, n in faces.counts().items())
+        if reads_pictures:
+            raise DataError(f"The test set {source} has no picture that can be read ({counts}).")
         raise DataError(
             f"The test set {source} has no usable face ({counts}; confidence threshold "
             f"{min_confidence:g}).",
@@ -183,10 +188,12 @@ def _test(
         values = faces.intensities() if relative is None else relative.values
         seen = find_seen(rows, faces, values, persons_known=told["persons_known"])
     predictions = _tabulate(faces, answers, seen)
-    baselines = _answer_baselines(rows, faces, measured, names)
+    has_aus = not np.isnan(faces.intensities()[asked]).any()
+    baselines = _answer_baselines(rows, faces, asked, names, has_aus=has_aus)
     for name, words in baselines.items():
         predictions[f"by_{name}"] = words
-    predictions[list(INTENSITY_COLUMNS)] = faces.intensities()
+    if has_aus:
+        predictions[list(INTENSITY_COLUMNS)] = faces.intensities()
     titles = {name: BASELINES[name][0] for name in baselines}
     figures = {"all": figures_of(predictions, names, titles)}
     leading = predictions
@@ -204,7 +211,7 @@ def _test(
         "emotions": list(names),
         "seen_in_training": seen.facts(faces),
         "figures": figures,
-        "au_profile": au_profile(leading, names),
+        "au_profile": au_profile(leading, names) if has_aus else [],
         "mistakes": worst_mistakes(leading, names),
         "n_failed": faces.n_failed,
         "warnings": [*answers.warnings, *seen.warnings(), *_warn_of_few(figures), *faces.notes],
@@ -225,10 +232,15 @@ def _warn_of_few(figures: dict[str, Any]) -> list[str]:
 
 
 def _answer_baselines(
-    rows: pd.DataFrame | None, faces: AuTable, measured: np.ndarray, names: Sequence[str]
+    rows: pd.DataFrame | None,
+    faces: AuTable,
+    asked: np.ndarray,
+    names: Sequence[str],
+    *,
+    has_aus: bool,
 ) -> dict[str, np.ndarray]:
-    """What the baselines say of each measured face, object [n]; the most frequent emotion is that
-    of the model's training rows, where the model tells of them."""
+    """What the baselines say of each face that the model was asked for, object [n]; the most
+    frequent emotion is that of the model's training rows, where the model tells of them."""
     labels = np.zeros(0, dtype=np.int64)
     if rows is not None:
         rows = rows[rows["part"].isin(TRAINING_PARTS)]
@@ -245,11 +257,11 @@ def _answer_baselines(
     words = np.array(names, dtype=object)
     found = {}
     for name, (_, fit) in BASELINES.items():
-        if name == "majority" and not len(labels):
+        if (name == "majority" and not len(labels)) or (name == "prototypes" and not has_aus):
             continue
-        probabilities = fit(examples, 0)[0].predict_proba(faces.intensities()[measured])
+        probabilities = fit(examples, 0)[0].predict_proba(faces.intensities()[asked])
         found[name] = np.full(len(faces), "", dtype=object)
-        found[name][measured] = words[probabilities.argmax(axis=1)]
+        found[name][asked] = words[probabilities.argmax(axis=1)]
     return found
 
 

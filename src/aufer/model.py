@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,14 +10,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from aufer.action_units import INTENSITY_COLUMNS
+from aufer.au_table import OK, UNREADABLE
 from aufer.bundle import check_features
 from aufer.emotions import Emotions
 from aufer.errors import DataError
+from aufer.image_input import ImageInput
 from aufer.normalization import NEUTRAL, Normalization, RelativeFaces, relate_to_persons
+from aufer.pictures.pixels import read_pixels
 from aufer.provenance import Extractor, compare_extractors
 
 if TYPE_CHECKING:
     from aufer.au_table import AuTable
+
+NO_PICTURE = "no_picture"
+"""Status, for a model of pictures, of a face whose picture is not at hand."""
 
 
 class Model(Protocol):
@@ -36,7 +43,11 @@ class Model(Protocol):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The columns in the order of the inputs."""
+        """The columns in the order of the inputs; none for a model of pictures."""
+
+    @property
+    def image_input(self) -> ImageInput | None:
+        """The pictures that it takes; None for a model of AUs."""
 
     @property
     def extractor(self) -> Extractor:
@@ -47,7 +58,8 @@ class Model(Protocol):
         """What is known of its making, plain JSON."""
 
     def predict_proba(self, values: np.ndarray) -> np.ndarray:
-        """Probabilities, float32 [n, emotions], of ``values`` [n, features]."""
+        """Probabilities, float32 [n, emotions], of ``values`` [n, features], or of pictures
+        [n, height, width, channels], 0-255."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,8 @@ class Answers:
 
 
 def answer_faces(model: Model, faces: AuTable, min_confidence: float, what: str) -> Answers:
-    """Ask a model for every face that was measured with enough confidence.
+    """Ask a model for every face that was measured with enough confidence, or, a model of pictures,
+    for every picture that can be read.
 
     A model of AUs relative to the person gets such: the faces' own persons give the baselines, as
     they did when its dataset was made.
@@ -97,8 +110,11 @@ def answer_faces(model: Model, faces: AuTable, min_confidence: float, what: str)
 
     Raises:
         DataError: the faces lack a feature, or were measured in another way than the model's; or
-        the model wants AUs relative to the person and the faces can't be made so, or the reverse.
+        the model wants AUs relative to the person and the faces can't be made so, or the reverse;
+        or it reads pictures and there are none.
     """
+    if model.image_input is not None:
+        return answer_pictures(model, faces)
     check_features(model.features, INTENSITY_COLUMNS, model.name)
     warnings = [
         f"{what} and the model's training faces: {warning}"
@@ -123,6 +139,36 @@ def answer_faces(model: Model, faces: AuTable, min_confidence: float, what: str)
     probabilities = np.full((len(faces), len(model.emotions)), np.nan)
     probabilities[answered] = model.predict_proba(values[answered])
     return Answers(model.emotions.names, answered, probabilities, tuple(warnings), status, reasons)
+
+
+def answer_pictures(
+    model: Model, faces: AuTable, on_step: Callable[[int], None] = lambda n: None
+) -> Answers:
+    """Ask a model of pictures for every picture that can be read, a face measured in it or not.
+
+    Args:
+        on_step: told how many more are answered.
+
+    Raises:
+        DataError: no row has a picture.
+    """
+    wanted = model.image_input
+    if wanted is None or faces.paths is None or not faces.paths.astype(bool).any():
+        raise DataError(
+            f"The model {model.name} reads pictures; these faces come without.",
+            hint="name the folder of the pictures themselves instead of tables of AUs",
+        )
+    n = len(faces)
+    probabilities = np.full((n, len(model.emotions)), np.nan)
+    status = np.full(n, OK, dtype=object)
+    reasons = np.full(n, "", dtype=object)
+    for part in read_pixels(faces.paths.tolist(), [wanted], on_step=on_step):
+        probabilities[part.rows] = model.predict_proba(part.of_input[wanted])
+        for row, reason in part.failures.items():
+            status[row] = NO_PICTURE if faces.paths[row] is None else UNREADABLE
+            reasons[row] = reason
+    answered = status == OK
+    return Answers(model.emotions.names, answered, probabilities, (), status, reasons)
 
 
 def normalization_of(model: Model) -> Normalization:

@@ -39,6 +39,7 @@ Examples:
   aufer evaluate --testset data/testset        images: needs OpenFace (aufer doctor)
   aufer evaluate --testset ~/openface-test     OpenFace CSVs, one folder per emotion
   aufer evaluate --testset unseen.csv          an AU table or a dataset
+  aufer evaluate --model face-cnn --testset data/testset   a model of pictures: no OpenFace
   aufer evaluate --testset data/testset --model best_model.hdf5 \\
       --emotions angry,disgust,happy,neutral,sad,surprise""",
 )
@@ -59,7 +60,8 @@ Examples:
     "--images",
     type=PATH,
     metavar="FOLDER",
-    help="The pictures that OpenFace CSVs were made of, to find near copies of training pictures.",
+    help="The pictures that OpenFace CSVs were made of: for models that read pictures, and to find "
+    "near copies of training pictures.",
 )
 @min_confidence_option
 @engine_options
@@ -129,6 +131,7 @@ def command(
             labels=labels,
             groups=GroupRule.parse(groups),
             images=images,
+            pictures_only=opened.image_input is not None,
             progress=progress,
         )
         evaluation = evaluate(opened, table, testset=str(testset), min_confidence=min_confidence)

@@ -67,6 +67,7 @@ def list_models(folder: Path, as_json: bool) -> None:
                     "made_at": bundle.facts.get("made_at", ""),
                     "labels": list(bundle.emotions.names),
                     "features": list(bundle.features),
+                    "pictures": str(bundle.image_input or ""),
                     "test_accuracy": tested.get("accuracy", {}).get("value"),
                 }
             )
@@ -80,6 +81,7 @@ def list_models(folder: Path, as_json: bool) -> None:
         accuracy = percent(row["test_accuracy"])
         print_data(
             f"{row['name']:<{width}}  {row['kind']} {row['recipe']}  "
-            f"{len(row['features'])} features  {','.join(row['labels'])}  "
+            f"{row['pictures'] or len(row['features'])} "
+            f"{'pictures' if row['pictures'] else 'features'}  {','.join(row['labels'])}  "
             f"test accuracy {accuracy}  ({row['where']})"
         )

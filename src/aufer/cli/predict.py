@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 Examples:
   aufer predict photos/ > answers.csv          images: needs OpenFace (aufer doctor)
   aufer predict ~/openface-output              OpenFace CSVs
+  aufer predict photos/ --model face-cnn       a model of pictures: no OpenFace
   aufer predict data/aus.csv --json            an AU table, a dataset, or any AU rows
   aufer predict long.csv --out answers.csv     whole or not at all, with what made it beside it
   aufer predict faces.csv --model best_model.hdf5 \\
@@ -85,8 +86,8 @@ def command(
     """Print the expression of faces: a label and one probability per emotion for each image, as CSV
     (or JSON) on stdout.
 
-    INPUT: a folder of images or an image (measured with OpenFace), OpenFace's own CSVs, an AU
-    table, or any CSV with the 17 columns AU01_r … AU45_r.
+    INPUT: a folder of images or an image (measured with OpenFace, unless the model reads pictures),
+    OpenFace's own CSVs, an AU table, or any CSV with the 17 columns AU01_r … AU45_r.
 
     CSVs of any length are checked to their end before the first answer is printed; memory does not
     grow with them.
@@ -118,10 +119,8 @@ def command(
         for text in json_texts(tables) if as_json else csv_texts(tables):
             print_data(text, end="")
     if tally.n_unanswered:
-        say(
-            f"{tally.n_unanswered} of {tally.n} images have no usable face; the column status says "
-            "why."
-        )
+        lacks = "have no usable face" if opened.image_input is None else "can't be read"
+        say(f"{tally.n_unanswered} of {tally.n} images {lacks}; the column status says why.")
     if not keep_going and tally.n_failed:
         ctx.exit(EXIT_SOME_FAILED)
 
@@ -142,7 +141,8 @@ def _read(
     from aufer.predict import needs_all_faces
 
     rule = GroupRule.parse(groups)
-    if not needs_all_faces(opened):
+    pictures_only = opened.image_input is not None
+    if not needs_all_faces(opened) and not pictures_only:
         if groups is not None:
             warn(f"--groups changes nothing: {opened.name} takes AUs as they were measured")
         if (parts := read_faces_in_parts(inputs)) is not None:
@@ -156,6 +156,7 @@ def _read(
             keep_in=workspace_data(),
             labelled=False,
             groups=rule,
+            pictures_only=pictures_only,
             progress=progress,
         )
         for path in inputs

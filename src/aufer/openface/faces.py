@@ -35,6 +35,7 @@ from aufer.images import Image, find_images, is_image, walk_files
 from aufer.openface.imported import IMPORTED, read_openface_folder
 from aufer.openface.measuring.plan import Plan
 from aufer.openface.output import DETAILS_SUFFIX, choose_faces, read_face_csvs
+from aufer.openface.pictures import add_pictures, paths_of, read_pictures
 from aufer.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def read_faces(
     keep_in: Path | None = None,
     groups: GroupRule | None = None,
     images: Path | None = None,
+    pictures_only: bool = False,
     progress: Progress = no_progress,
 ) -> AuTable:
     """Read faces from a path.
@@ -76,16 +78,21 @@ def read_faces(
             now; without one nothing is kept.
         groups: a column or a pattern that says who is who; other rules, and None, leave the groups
             that the source itself tells.
-        images: the folder of the pictures that OpenFace's files were made of; gives their hashes.
+        images: the folder of the pictures that OpenFace's files were made of; gives their hashes
+            and paths.
+        pictures_only: of images nothing is measured; for models that read the pictures themselves.
 
     Raises:
         UsageError: the path doesn't exist. DataError: it holds nothing usable, or a face has no
         group. EnvironmentFailure: images have to be measured and the engine can't.
     """
-    table = _read(source, emotions, engine, plan or Plan(), labelled, labels, keep_in, progress)
+    if pictures_only:
+        engine = None
+    plan = plan or Plan()
+    table = _read(
+        source, emotions, labelled, labels, progress, engine, plan, keep_in, pictures_only
+    )
     if images is not None:
-        from aufer.openface.pictures import add_pictures
-
         table = add_pictures(table, images, progress)
     return _with_groups(table, groups or GroupRule(), source)
 
@@ -93,21 +100,23 @@ def read_faces(
 def _read(
     source: Path,
     emotions: Emotions,
-    engine: EngineMaker | None,
-    plan: Plan,
     labelled: bool,
     labels: Path | None,
-    keep_in: Path | None,
     progress: Progress,
+    engine: EngineMaker | None,
+    plan: Plan,
+    keep_in: Path | None,
+    pictures_only: bool,
 ) -> AuTable:
     faces = plan.faces
     if not source.exists():
         raise UsageError(f"There is no {source}.", hint="check the path, relative to this folder")
     if source.is_file() and not is_image(source):
         return _read_csv_of_faces(source, emotions, faces=faces, labelled=labelled)
-    if source.is_dir() and labels is None and _holds_openface_files(source, engine is None):
+    if_empty = engine is None and not pictures_only
+    if source.is_dir() and labels is None and _holds_openface_files(source, if_empty):
         return read_openface_folder(source, emotions, faces=faces, labelled=labelled)
-    if engine is None:
+    if engine is None and not pictures_only:
         raise DataError(
             f"{source} holds images; their AUs have to be measured first.",
             hint=f"aufer extract {source}",
@@ -116,8 +125,11 @@ def _read(
         images = [Image(source, source.name)]
     else:
         images = find_images(source, emotions, labels=labels, labelled=labelled)
+    if engine is None:
+        return read_pictures(images, source, progress)
     with closing(engine()) as opened:
-        return _measure(images, opened, plan, keep_in, progress)
+        table = _measure(images, opened, plan, keep_in, progress)
+    return replace(table, paths=paths_of(images))
 
 
 def _with_groups(table: AuTable, rule: GroupRule, source: Path) -> AuTable:

@@ -1,7 +1,8 @@
-"""The pictures that OpenFace's files were made of: their hashes, to find copies by.
+"""Pictures beside or without OpenFace: their hashes, to find copies by, and where they lie.
 
 OpenFace's CSVs say nothing of the pixels. Where the pictures are at hand, each row of an AU table
-gets the sha256, perceptual hash, width and height of its own.
+gets the sha256, perceptual hash, width, height and path of its own. For a model of pictures a
+folder of them is enough.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from aufer.au_table import AuTable
+from aufer.au_table import OK, UNREADABLE, AuTable, complete, empty_frame
 from aufer.errors import DataError
-from aufer.images import check_folder, is_image, walk_files
+from aufer.groups import Grouping
+from aufer.images import Image, check_folder, is_image, walk_files
 from aufer.openface.capacity import local_capacity
 from aufer.openface.staging import Checked, check_picture
 from aufer.progress import Progress, no_progress
 
 
 def add_pictures(table: AuTable, folder: Path, progress: Progress = no_progress) -> AuTable:
-    """Give each row without a perceptual hash those of its picture.
+    """Give each row its picture: where it lies, and the hashes of rows that have none.
 
     A row's picture has the row's name, or differs from it in the ending only: ``happy/a.jpg`` is
     that of ``happy/a`` and of ``happy/a.png``. The row takes its name. How many rows have no
@@ -37,9 +39,10 @@ def add_pictures(table: AuTable, folder: Path, progress: Progress = no_progress)
         raise DataError(f"There is no picture in {folder}.", hint="check the folder of --images")
     find = _finder(paths)
     frame = table.frame.copy()
-    asked = np.flatnonzero(frame["phash"] == "").tolist()
     images = frame["image"].tolist()
-    found = {row: name for row in asked if (name := find(images[row]))}
+    every = {row: name for row, image in enumerate(images) if (name := find(image))}
+    asked = np.flatnonzero(frame["phash"] == "").tolist()
+    found = {row: every[row] for row in asked if row in every}
     rows, names = list(found), list(found.values())
     checked = _check([paths[name] for name in names], progress)
     frame.loc[rows, "image"] = names
@@ -57,7 +60,45 @@ def add_pictures(table: AuTable, folder: Path, progress: Progress = no_progress)
             f"{len(failed)} of the {len(names)} pictures in {folder} can't be used (first: "
             f"{failed[0]}: {why}): copies of these can't be found"
         )
-    return replace(table, frame=frame, images_folder=str(folder), notes=tuple(notes))
+    where = np.full(len(frame), None, dtype=object)
+    for row, name in every.items():
+        where[row] = paths[name]
+    return replace(table, frame=frame, images_folder=str(folder), notes=tuple(notes), paths=where)
+
+
+def read_pictures(
+    images: Sequence[Image], folder: Path, progress: Progress = no_progress
+) -> AuTable:
+    """Pictures as an AU table without AUs, for models that read pixels.
+
+    Returns:
+        a row each: hashes, width, height and path; status ok, or unreadable with the reason.
+    """
+    checked = _check([image.path for image in images], progress)
+    frame = empty_frame(images)
+    for column in ("sha256", "phash", "width", "height"):
+        frame[column] = [getattr(each, column) for each in checked]
+    frame["status"] = [UNREADABLE if each.failure else OK for each in checked]
+    frame["reason"] = [each.failure for each in checked]
+    first: dict[str, str] = {}
+    frame["duplicate_of"] = [
+        "" if not digest or first.setdefault(digest, name) == name else first[digest]
+        for digest, name in zip(frame["sha256"], frame["image"], strict=True)
+    ]
+    groups = frame["group"].tolist()
+    return AuTable(
+        complete(frame),
+        images_folder=str(folder),
+        grouping=Grouping.by_column(groups),
+        paths=paths_of(images),
+    )
+
+
+def paths_of(images: Sequence[Image]) -> np.ndarray:
+    """Where images lie, object [n]: `AuTable.paths`."""
+    paths = np.empty(len(images), dtype=object)
+    paths[:] = [image.path for image in images]
+    return paths
 
 
 def _finder(pictures: Iterable[str]) -> Callable[[str], str | None]:

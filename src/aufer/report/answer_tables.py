@@ -52,7 +52,7 @@ def failures(facts: dict[str, Any], predictions: pd.DataFrame) -> Iterator[Table
             Column("predicted", "read as"),
             Column("probability", "probability of that", PERCENT),
             Column("of_truth", "of the truth", PERCENT),
-            Column("strongest", "strongest Action Units"),
+            *([Column("strongest", "strongest Action Units")] if facts["au_profile"] else []),
         ),
         [{**row, "strongest": describe_strongest(row["aus"])} for row in facts["mistakes"]],
     )

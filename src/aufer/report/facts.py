@@ -137,7 +137,8 @@ def worst_mistakes(predictions: pd.DataFrame, names: Sequence[str]) -> list[dict
 
     Returns:
         ``image``, ``emotion`` (truth), ``predicted``, ``probability`` (of that answer),
-        ``of_truth`` (probability of the true emotion) and ``aus`` (intensity by AU).
+        ``of_truth`` (probability of the true emotion) and ``aus`` (intensity by AU; none where AUs
+        were not measured).
     """
     answered = predictions[predictions["predicted"] != ""]
     wrong = answered[answered["predicted"] != answered["emotion"]]
@@ -150,7 +151,7 @@ def worst_mistakes(predictions: pd.DataFrame, names: Sequence[str]) -> list[dict
             "predicted": row["predicted"],
             "probability": float(row[row["predicted"]]),
             "of_truth": float(row[row["emotion"]]),
-            "aus": {column.removesuffix("_r"): float(row[column]) for column in INTENSITY_COLUMNS},
+            "aus": {c.removesuffix("_r"): float(row[c]) for c in INTENSITY_COLUMNS if c in row},
         }
         for _, row in wrong.iloc[order].iterrows()
     ]

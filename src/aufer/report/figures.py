@@ -55,7 +55,8 @@ def mistake_pictures(facts: dict[str, Any]) -> list[Picture]:
             lambda: draw_mistake(row["aus"], _all_aus(row["emotion"]), _all_aus(row["predicted"])),
         )
 
-    return [picture(number, row) for number, row in enumerate(facts["mistakes"], start=1)]
+    drawn = enumerate(facts["mistakes"], start=1)
+    return [picture(number, row) for number, row in drawn if row["aus"]]
 
 
 def scale_of(facts: dict[str, Any]) -> str:
@@ -172,6 +173,8 @@ def _failures(facts: dict[str, Any]) -> Iterator[Picture]:
         + ".",
         lambda: draw_confusion(shown["confusion"], names),
     )
+    if not facts["au_profile"]:
+        return
     aus = [column.removesuffix("_r") for column in INTENSITY_COLUMNS]
     outlined = {name: prototype for name in names if (prototype := prototype_of(name))}
     tops = [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aufer.au_table import DEFAULT_MIN_CONFIDENCE
+from aufer.image_input import ImageInput
 from aufer.metrics import percent
 from aufer.report.facts import shown_figures
 from aufer.report.references import WORKS, Citations, bibtex
@@ -18,6 +19,7 @@ from aufer.report.text import (
     counted,
     leading_interval,
     listed,
+    reads_pictures,
 )
 from aufer.seen import EQUAL_AUS, NEAR_COPY, SAME_FILE
 
@@ -52,6 +54,9 @@ def write_methods(facts: dict[str, Any]) -> Methods:
 
 
 def _measuring(facts: dict[str, Any], cite: Citations) -> str:
+    if reads_pictures(facts):
+        size = ImageInput.from_facts(facts["model"]["image_input"])
+        return f"Pictures were resized to {size} pixels each."
     extractor = facts["testset"]["extractor"]
     with_engine = f" ({extractor['image']})" if extractor.get("image") else ""
     return (
@@ -77,7 +82,7 @@ def _model(facts: dict[str, Any], cite: Citations) -> list[str]:
         f"{kind[0].upper()}{kind[1:]}"
         + (f" with hidden layers of {listed([str(n) for n in layers])} units" if layers else "")
         + f" ({made_with}) named the expression as {listed(facts['emotions'], 'or')} from these "
-        "intensities."
+        + ("pictures." if reads_pictures(facts) else "intensities.")
     ]
     sizes = split.get("sizes", {})
     n_train, n_validation = sizes.get("train", 0), sizes.get("validation", 0)

@@ -12,7 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from aufer.bundle import CV_FOLDS_NAME, CV_PREDICTIONS_NAME, HISTORY_NAME, ROWS_NAME
+from aufer.bundle import (
+    AU_INPUT,
+    CV_FOLDS_NAME,
+    CV_PREDICTIONS_NAME,
+    HISTORY_NAME,
+    IMAGE_INPUT,
+    ROWS_NAME,
+)
 from aufer.groups import Grouping
 from aufer.model import Model
 
@@ -38,8 +45,8 @@ def describe_model(model: Model) -> dict[str, Any]:
     Returns:
         plain JSON: ``name``, ``path``, ``kind``, ``recipe``, ``made_at`` (texts), ``dataset``,
         ``split``, ``training``, ``calibration``, ``cross_validation``, ``versions`` (objects),
-        ``notes``, ``extractor``, ``persons_known``, ``history`` (a row per epoch) and ``folds``
-        (a row per fold of the cross-validation).
+        ``notes``, ``extractor``, ``input`` and ``image_input`` (what it reads), ``persons_known``,
+        ``history`` (a row per epoch) and ``folds`` (a row per fold of the cross-validation).
     """
     told: dict[str, Any] = {"name": model.name, "path": str(model.path)}
     for key in _TOLD:
@@ -47,6 +54,8 @@ def describe_model(model: Model) -> dict[str, Any]:
         found = model.facts.get(key)
         told[key] = found if isinstance(found, type(empty)) else empty
     told["extractor"] = model.extractor.facts()
+    told["input"] = AU_INPUT if model.image_input is None else IMAGE_INPUT
+    told["image_input"] = None if model.image_input is None else model.image_input.facts()
     told["persons_known"] = knows_persons(told["dataset"])
     folder = Path(model.path)
     told["history"] = _records(folder / HISTORY_NAME)

@@ -38,6 +38,7 @@ from aufer.report.text import (
     leading_interval,
     name_test,
     persons_unknown,
+    reads_pictures,
     summarise,
 )
 
@@ -143,6 +144,7 @@ def render(facts: dict[str, Any], predictions: pd.DataFrame, sources: dict[str, 
     """
     shown = shown_figures(facts)
     pictures: dict[str, Picture] = make_pictures(facts)
+    mistakes = mistake_pictures(facts)
     environment = page_environment()
     environment.filters["percent"] = lambda share: unbroken(percent(share))
     environment.filters["unbroken"] = unbroken
@@ -154,7 +156,8 @@ def render(facts: dict[str, Any], predictions: pd.DataFrame, sources: dict[str, 
         tables=make_tables(facts, predictions),
         pictures=pictures,
         sources=sources,
-        mistakes=list(zip(facts["mistakes"], mistake_pictures(facts), strict=True)),
+        mistakes=list(zip(facts["mistakes"], mistakes, strict=True)) if mistakes else [],
+        reads_pictures=reads_pictures(facts),
         methods=write_methods(facts),
         protocol_title=protocol_title,
         au_names=AU_NAMES,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from aufer.bundle import IMAGE_INPUT
 from aufer.groups import FEW_GROUPS
+from aufer.image_input import ImageInput
 from aufer.metrics import percent
 from aufer.report.facts import shown_figures
 from aufer.seen import WAYS
@@ -93,10 +95,25 @@ def ask(facts: dict[str, Any]) -> str:
     }[facts["tested_on"]]
     return (
         f"Which emotion does a face show? The model {model['name']}{trained} was asked this about "
-        f"{shown}. It knows nothing of a face but the intensities of 17 Action Units, small "
-        f"movements of facial muscles, and answers with one of {listed(facts['emotions'], 'or')}. "
+        f"{shown}. {_what_it_sees(model)}, and answers with one of "
+        f"{listed(facts['emotions'], 'or')}. "
         "This report tells how often that was the emotion that the picture stands for, where it "
         "went wrong, and how far the model's own certainty can be trusted."
+    )
+
+
+def reads_pictures(facts: dict[str, Any]) -> bool:
+    """Whether the model of a report takes pixels, not AUs."""
+    return bool(facts["model"].get("input") == IMAGE_INPUT)
+
+
+def _what_it_sees(model: dict[str, Any]) -> str:
+    if model.get("image_input"):
+        size = ImageInput.from_facts(model["image_input"])
+        return f"It sees the whole picture, made {size}"
+    return (
+        "It knows nothing of a face but the intensities of 17 Action Units, small movements of "
+        "facial muscles"
     )
 
 
@@ -206,7 +223,8 @@ def describe_test_data(facts: dict[str, Any]) -> list[str]:
     everything = facts["figures"]["all"]
     told = [
         f"{everything['coverage']['k']:,} of {counted(testset['n_images'], 'image')} "
-        f"({percent(everything['coverage']['value'])}) have a usable face"
+        f"({percent(everything['coverage']['value'])}) "
+        + ("could be read" if reads_pictures(facts) else "have a usable face")
         + (
             f"; {counted(testset['n_low_confidence'], 'face')} "
             f"{'was' if testset['n_low_confidence'] == 1 else 'were'} fitted with a confidence "
