@@ -16,6 +16,7 @@ from aufer.calibration import (
     expected_calibration_error,
     fit_temperature,
     reliability,
+    undo_smoothing,
 )
 
 
@@ -71,6 +72,36 @@ def test_a_temperature_changes_no_answer(seed: int, temperature: float) -> None:
     floor = p.min(axis=1) > 1e-7  # below it the logarithm is cut
     assert np.allclose(scaled[floor], by_hand[floor], atol=1e-9)
     assert np.array_equal(apply_temperature(p, 1.0), p)
+
+
+def test_undoing_label_smoothing_gives_back_what_was_meant() -> None:
+    random = np.random.default_rng(3)
+    meant = random.dirichlet([0.5] * 6, size=400).clip(2e-3)
+    meant /= meant.sum(axis=1, keepdims=True)
+    smoothed = 0.9 * meant + 0.1 / 6
+    found = undo_smoothing(smoothed, 0.1)
+    assert np.allclose(found, meant, atol=1e-12)
+    assert np.array_equal(undo_smoothing(meant, 0.0), meant)
+
+
+def test_undoing_label_smoothing_keeps_the_answer_and_gives_probabilities() -> None:
+    sure = np.random.default_rng(4).dirichlet([0.1] * 6, size=400)  # smaller than smoothing allows
+    found = undo_smoothing(sure, 0.1)
+    assert np.allclose(found.sum(axis=1), 1)
+    assert found.min() > 5e-4
+    assert (found.argmax(axis=1) == sure.argmax(axis=1)).all()
+
+
+def test_a_network_of_smoothed_labels_is_better_calibrated_without_them() -> None:
+    random = np.random.default_rng(5)
+    meant = random.dirichlet([0.3] * 6, size=6000)
+    labels = np.array([random.choice(6, p=row) for row in meant])
+    smoothed = 0.9 * meant + 0.1 / 6
+    best = apply_temperature(smoothed, fit_temperature(smoothed, labels))
+    undone = undo_smoothing(smoothed, 0.1)
+    undone = apply_temperature(undone, fit_temperature(undone, labels))
+    eces = [expected_calibration_error(p, labels) for p in (undone, best)]
+    assert eces[0] < 0.015 < eces[1]
 
 
 def test_calibration_by_hand() -> None:

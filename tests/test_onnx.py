@@ -13,16 +13,16 @@ import pytest
 
 from aufer.action_units import INTENSITY_COLUMNS
 from aufer.bundle import open_session
-from aufer.calibration import apply_temperature
+from aufer.calibration import apply_temperature, undo_smoothing
 from aufer.classifiers import network
 from aufer.classifiers.backend import import_keras
 from aufer.classifiers.classifier import Examples
 from aufer.classifiers.onnx_export import (
     TOLERANCE,
     average,
+    calibrated,
     compare_with_onnx,
     dense_to_onnx,
-    with_temperature,
     write_onnx,
 )
 from aufer.classifiers.onnx_graph import OPSETS, Graph
@@ -298,7 +298,7 @@ def test_temperature_is_the_formula_and_keeps_the_answer(
 ) -> None:
     aus = synthetic_faces(300, seed=5)[0].astype(np.float32)
     for member in members:
-        path = save(with_temperature(to_onnx(member), temperature))
+        path = save(calibrated(to_onnx(member), temperature))
         raw = member.predict_proba(aus)  # the trees' has exact zeros
         expected = apply_temperature(raw, temperature)
         assert compare_with_onnx(path, aus, expected, temperature) <= TOLERANCE / min(
@@ -310,14 +310,25 @@ def test_temperature_is_the_formula_and_keeps_the_answer(
         assert (run(path, aus).argmax(axis=1) == raw.argmax(axis=1))[clear].all()
 
 
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
+def test_smoothing_is_undone_before_the_temperature(
+    members: list[Any], save: Callable[[Any], Path], temperature: float
+) -> None:
+    aus = synthetic_faces(300, seed=5)[0].astype(np.float32)
+    for member in members:
+        path = save(calibrated(to_onnx(member), temperature, 0.1))
+        expected = apply_temperature(undo_smoothing(member.predict_proba(aus), 0.1), temperature)
+        assert compare_with_onnx(path, aus, expected, temperature) <= 2 * TOLERANCE
+
+
 def test_a_temperature_of_one_changes_nothing(members: list[Any]) -> None:
     model = to_onnx(members[0])
-    assert with_temperature(model, 1.0) is model
+    assert calibrated(model, 1.0) is model
 
 
 def test_temperature_of_a_mean(members: list[Any], save: Callable[[Any], Path]) -> None:
     aus = synthetic_faces(100, seed=5)[0].astype(np.float32)
-    path = save(with_temperature(average([to_onnx(member) for member in members]), 2.0))
+    path = save(calibrated(average([to_onnx(member) for member in members]), 2.0))
     mean = np.mean([member.predict_proba(aus) for member in members], axis=0)
     assert compare_with_onnx(path, aus, apply_temperature(mean, 2.0)) <= TOLERANCE
 
@@ -329,7 +340,7 @@ def test_files_carry_names_and_take_any_number_of_rows(
     members: list[Any], save: Callable[[Any], Path]
 ) -> None:
     for model in [to_onnx(members[0]), average([to_onnx(member) for member in members])]:
-        session = open_session(save(with_temperature(model, 1.5)))
+        session = open_session(save(calibrated(model, 1.5)))
         metadata = session.get_modelmeta().custom_metadata_map
         assert json.loads(metadata["features"]) == list(INTENSITY_COLUMNS)
         assert json.loads(metadata["labels"]) == list(DEFAULT_NAMES)
@@ -346,7 +357,7 @@ def test_the_same_weights_are_the_same_bytes(
     members: list[Any], save: Callable[[Any], Path]
 ) -> None:
     def model() -> Any:
-        return with_temperature(average([to_onnx(member) for member in members]), 1.5)
+        return calibrated(average([to_onnx(member) for member in members]), 1.5)
 
     assert save(model(), "a.onnx").read_bytes() == save(model(), "b.onnx").read_bytes()
 

@@ -18,6 +18,9 @@ BINS = 15
 LEAST_PROBABILITY = 1e-7
 """Smaller probabilities count as this one: the logarithm of 0 is nobody's certainty."""
 
+LEAST_UNSMOOTHED = 1e-3
+"""What smoothed labels leave of a smaller probability is noise."""
+
 TEMPERATURES = (0.1, 10.0)
 """Between these the temperature is sought; beyond, few rows would have said too much."""
 
@@ -66,6 +69,29 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
         return np.asarray(probabilities, dtype=np.float64)
     flattened: np.ndarray = softmax(_logs(probabilities) / temperature, axis=1)
     return flattened
+
+
+def undo_smoothing(probabilities: np.ndarray, smoothing: float) -> np.ndarray:
+    """The probabilities that a network would give had its labels not been smoothed.
+
+    Label smoothing spreads a share s of each label over all K emotions, so that the network is
+    rewarded for saying ``(1 - s) p + s / K`` where it means p: too little where it is sure, too
+    much where it excludes something. No temperature mends both at once. (Smoothing: C. Szegedy
+    et al., Rethinking the Inception architecture, CVPR 2016.)
+
+    Args:
+        probabilities: [n, emotions]. smoothing: s, 0 to below 1; 0 changes nothing.
+
+    Returns:
+        float64 [n, emotions], rows sum to 1, none below about `LEAST_UNSMOOTHED`; the emotion that
+        is read never changes.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    if smoothing == 0:
+        return p
+    meant = np.clip((p - smoothing / p.shape[1]) / (1 - smoothing), LEAST_UNSMOOTHED, 1)
+    undone: np.ndarray = meant / meant.sum(axis=1, keepdims=True)
+    return undone
 
 
 def reliability(

@@ -19,11 +19,10 @@ from aufer.bundle import (
     write_history,
     write_rows,
 )
-from aufer.calibration import apply_temperature
 from aufer.classifiers.classifier import INTERRUPTED, Examples
 from aufer.classifiers.cross_validation import CrossValidation
 from aufer.classifiers.fitting import Fitted
-from aufer.classifiers.onnx_export import compare_with_onnx, with_temperature, write_onnx
+from aufer.classifiers.onnx_export import calibrated, compare_with_onnx, write_onnx
 from aufer.classifiers.recipe import RECIPES, Recipe
 from aufer.classifiers.refitted import Refitted
 from aufer.dataset import Dataset, sidecar_paths
@@ -55,7 +54,8 @@ def write_model(folder: Path, fitted: Fitted, examples: Examples) -> float:
     features, emotions = examples.features, examples.emotions
     graph = fitted.classifier.to_onnx(features, emotions)
     path = folder / ONNX_NAME
-    write_onnx(with_temperature(graph, fitted.temperature), path, features, emotions)
+    mended = calibrated(graph, fitted.temperature, fitted.smoothing)
+    write_onnx(mended, path, features, emotions)
     network = fitted.classifier.to_keras()
     if network is not None:
         network.save(folder / KERAS_NAME)
@@ -168,9 +168,7 @@ def _metrics(dataset: Dataset, parts: Parts, fitted: Fitted) -> dict[str, Any]:
     }
     if last is not None:
         found["last_epoch"] = {
-            name: figures(
-                rows, apply_temperature(last.predict_proba(aus[rows]), fitted.temperature)
-            )
+            name: figures(rows, fitted.calibrate(last.predict_proba(aus[rows])))
             for name, rows in by_part.items()
         }
     return found

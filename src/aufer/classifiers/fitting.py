@@ -11,7 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from aufer.calibration import apply_temperature, expected_calibration_error, fit_temperature
+from aufer.calibration import (
+    apply_temperature,
+    expected_calibration_error,
+    fit_temperature,
+    undo_smoothing,
+)
 from aufer.classifiers.classifier import (
     EARLY_STOPPING,
     INTERRUPTED,
@@ -96,6 +101,7 @@ class Fitted:
         classifier: fitted to the training rows, then (kinds without epochs, and recipes that
             ``refit``) again to training and validation rows together.
         temperature: see `calibration.fit_temperature`; 1 leaves the probabilities as they are.
+        smoothing: see `calibration.undo_smoothing`; 0 changes nothing.
         calibration: facts for bundle.json.
         validation: calibrated probabilities of the validation rows by a classifier that was not
             fitted to them, float64 [validation rows, emotions].
@@ -103,12 +109,18 @@ class Fitted:
 
     classifier: Classifier
     temperature: float
+    smoothing: float
     calibration: dict[str, Any]
     validation: np.ndarray = field(repr=False)
 
     def predict_proba(self, aus: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, float64 [n, emotions], of intensities [n, 17]."""
-        return apply_temperature(self.classifier.predict_proba(aus), self.temperature)
+        return self.calibrate(self.classifier.predict_proba(aus))
+
+    def calibrate(self, probabilities: np.ndarray) -> np.ndarray:
+        """Probabilities of the classifier, or of its last epoch, made calibrated."""
+        undone = undo_smoothing(probabilities, self.smoothing)
+        return apply_temperature(undone, self.temperature)
 
     @property
     def last(self) -> Predictor | None:
@@ -149,10 +161,14 @@ def fit_calibrated(
     )
     held = examples.validation
     raw, truth = classifier.predict_proba(examples.aus[held]), examples.labels[held]
-    temperature = fit_temperature(raw, truth) if recipe.calibrate and len(held) else 1.0
-    calibrated = apply_temperature(raw, temperature)
+    is_smoothed = recipe.calibrate and found.has_epochs  # the other kinds know no smoothing
+    smoothing = recipe.label_smoothing if is_smoothed else 0.0
+    undone = undo_smoothing(raw, smoothing)
+    temperature = fit_temperature(undone, truth) if recipe.calibrate and len(held) else 1.0
+    calibrated = apply_temperature(undone, temperature)
     facts = {
         "temperature": temperature,
+        "label_smoothing_undone": smoothing,
         "rows": "validation",
         "n": len(held),
         "ece_before": expected_calibration_error(raw, truth) if len(held) else None,
@@ -172,7 +188,7 @@ def fit_calibrated(
             elif again.stopped != INTERRUPTED:
                 classifier = Refitted(again, classifier)
             ctrl_c.hold()  # there is a whole model now
-    return Fitted(classifier, temperature, facts, calibrated)
+    return Fitted(classifier, temperature, smoothing, facts, calibrated)
 
 
 def shorten(recipe: Recipe, classifier: Classifier) -> Recipe:

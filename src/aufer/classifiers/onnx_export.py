@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from aufer.bundle import AU_INPUT, open_session
-from aufer.calibration import LEAST_PROBABILITY
+from aufer.calibration import LEAST_PROBABILITY, LEAST_UNSMOOTHED
 from aufer.classifiers.network import BOTH, STEEP
 from aufer.classifiers.onnx_graph import Graph
 
@@ -171,17 +171,23 @@ def average(models: Sequence[Any]) -> Any:
     return graph.to_model(graph.add("Mean", *results), *_widths(models[0]))
 
 
-def with_temperature(model: Any, temperature: float) -> Any:
-    """The ``onnx.ModelProto`` whose probabilities are those of `calibration.apply_temperature`.
+def calibrated(model: Any, temperature: float, smoothing: float = 0.0) -> Any:
+    """The ``onnx.ModelProto`` whose probabilities are those of `calibration.undo_smoothing`, then
+    of `calibration.apply_temperature`.
 
     Args:
-        temperature: above 0; 1 gives the model itself.
+        temperature: above 0. smoothing: 0 to below 1. 1 and 0 give the model itself.
     """
-    if temperature == 1:
+    if temperature == 1 and smoothing == 0:
         return model
     graph = Graph()
     value = graph.include(model)
-    value = graph.add("Clip", value, graph.constant(LEAST_PROBABILITY), graph.constant(1.0))
+    least = LEAST_PROBABILITY
+    if smoothing:  # the softmax below divides by the sum
+        share, least = smoothing / _widths(model)[1], LEAST_UNSMOOTHED
+        value = graph.add("Sub", value, graph.constant(share))
+        value = graph.add("Mul", value, graph.constant(1 / (1 - smoothing)))
+    value = graph.add("Clip", value, graph.constant(least), graph.constant(1.0))
     value = graph.add("Mul", graph.add("Log", value), graph.constant(1 / temperature))
     return graph.to_model(graph.add("Softmax", value, axis=1), *_widths(model))
 

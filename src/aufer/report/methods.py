@@ -112,7 +112,13 @@ def _model(facts: dict[str, Any], cite: Citations) -> list[str]:
         told.append(
             f"Probabilities were calibrated by temperature scaling ({cite('guo2017')}; T = "
             f"{calibration['temperature']:.2f}, found on {counted(calibration['n'], 'face')} that "
-            "the weights had not been fitted to)."
+            "the weights had not been fitted to"
+            + (
+                f", after the label smoothing of {calibration['label_smoothing_undone']:g} was "
+                "taken out)."
+                if calibration.get("label_smoothing_undone")
+                else ")."
+            )
         )
     return told
 
