@@ -27,6 +27,9 @@ BENCHMARKS: dict[str, bool] = {
     "accuracy.py": True,
     "fer2013.py": True,
     "cv_cost.py": True,
+    "shapley_speed.py": True,
+    "compare_speed.py": False,
+    "cnn.py": True,
 }
 """Each script, and whether it needs the development data."""
 

@@ -17,9 +17,14 @@ VOCABULARY = {"action_units", "emotions", "errors", "__init__", "progress"}
 VERBS = {"init", "doctor", "extract", "build_dataset", "data_check", "train", "evaluate"} | {
     "predict",
     "learning_curve",
+    "mask_study",
+    "compare",
+    "explain",
+    "import_model",
+    "train_images",
 }
 EDGES = {"openface", "classifiers", "live"}
-HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "matplotlib", "docker", "onnx", "onnxruntime"}
+HEAVY = {"tensorflow", "keras", "tf2onnx", "cv2", "sklearn", "scipy", "matplotlib", "docker", "onnx", "onnxruntime"}
 HEAVY_FOR_THE_COMMAND_LINE = HEAVY | {"pandas", "numpy", "PIL", "jinja2", "tqdm", "psutil"}
 
 

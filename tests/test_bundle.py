@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from aufer import bundle as noun
-from aufer.bundle import find_bundle, list_bundles, read_bundle, reserve_bundle_path
+from aufer.bundle import find_bundle, list_bundles, read_bundle
 from aufer.errors import DataError, UsageError
 from aufer.files import sha256_of
+from aufer.runs import reserve_bundle_path
 from aufer.train import train
 from tests.faces import write_faces
 

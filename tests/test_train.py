@@ -677,7 +677,7 @@ def test_the_command_offers_all_recipes_and_kinds() -> None:
 
     choices = {option.name: getattr(option.type, "choices", ()) for option in command.params}
     assert list(choices["recipe"]) == list(RECIPES)
-    assert list(choices["kind"]) == list(KINDS)
+    assert list(choices["kind"]) == [*KINDS, "cnn"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +24,7 @@ import numpy as np
 from aufer.action_units import INTENSITY_COLUMNS, au_digest
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
-from aufer.files import check_folder_replaceable, read_json, sha256_of
+from aufer.files import read_json, sha256_of
 from aufer.image_input import ImageInput
 from aufer.provenance import Extractor
 
@@ -258,44 +256,6 @@ def check_features(features: Sequence[str], available: Sequence[str], where: str
             f"The model {where} needs the feature {', '.join(missing[:4])}, which these data lack.",
             hint="aufer models list shows what each model takes",
         )
-
-
-def check_bundle_replaceable(path: Path, *, force: bool) -> None:
-    """Raise unless a new bundle may take this folder's place (`files.check_folder_replaceable`)."""
-    check_folder_replaceable(path, "model bundle", FACTS_NAME, SCHEMA, force=force)
-
-
-@contextmanager
-def reserve_bundle_path(
-    named: Path | None, models_folder: Path, dataset_path: Path, kind: str
-) -> Iterator[Path]:
-    """The folder for a run: ``named``, or a free name of dataset, kind and time (UTC).
-
-    As long as the context lasts, no other process gets the same free name: a hidden folder beside
-    it says that it is taken.
-    """
-    if named is not None:
-        yield named
-        return
-    models_folder.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    base, number = f"{dataset_path.stem}-{kind}-{stamp}", 1
-    while True:
-        path = models_folder / (base if number == 1 else f"{base}-{number}")
-        reservation = path.with_name(f".{path.name}.reserved")
-        number += 1
-        try:
-            reservation.mkdir()  # only one process can
-        except FileExistsError:
-            continue
-        try:
-            # after the mkdir: who had the name before us wrote the model before giving it back
-            if not path.exists():
-                yield path
-                return
-        finally:
-            with suppress(OSError):
-                reservation.rmdir()
 
 
 def write_rows(folder: Path, dataset: Dataset, parts: Parts, *, with_data: bool = True) -> None:

@@ -89,6 +89,19 @@ class Dataset:
         """A text per row that is equal for equal AUs, str [n]."""
         return np.array([au_key(row) for row in self.aus.to_numpy().tolist()], dtype=object)
 
+    def facts(self) -> dict[str, Any]:
+        """What reports say of it, plain JSON: where it lies, how many faces, where these are from."""
+        return {
+            "name": "" if self.path is None else self.path.name,
+            "path": str(self.path),
+            "sha256": self.sha256,
+            "n_rows": len(self),
+            "counts": {name: n for name, n in self.counts().items() if n},
+            "grouping": self.grouping.facts(),
+            "normalization": self.normalization.facts(),
+            "extractor": self.extractor.facts(),
+        }
+
     def counts(self) -> dict[str, int]:
         """Number of faces per emotion, zeros included."""
         found = np.bincount(self.labels, minlength=len(self.emotions))

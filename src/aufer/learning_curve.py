@@ -103,7 +103,7 @@ def learning_curve(
         "schema": SCHEMA,
         **made_by(),
         "command": command,
-        "dataset": _dataset_facts(dataset),
+        "dataset": dataset.facts(),
         "model": {
             "kind": kind,
             "title": found.title,
@@ -195,20 +195,6 @@ def _rule(dataset: Dataset) -> str:
     if dataset.groups is None:
         return "stratified by emotion, faces with equal AUs in one fold; groups are unknown"
     return f"stratified by emotion, a group in one fold ({dataset.grouping.rule})"
-
-
-def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
-    assert dataset.path is not None, "it was read from a file"
-    return {
-        "name": dataset.path.name,
-        "path": str(dataset.path),
-        "sha256": dataset.sha256,
-        "n_rows": len(dataset),
-        "counts": {name: n for name, n in dataset.counts().items() if n},
-        "grouping": dataset.grouping.facts(),
-        "normalization": dataset.normalization.facts(),
-        "extractor": dataset.extractor.facts(),
-    }
 
 
 def _with_shortage(points: list[dict[str, Any]]) -> list[dict[str, Any]]:

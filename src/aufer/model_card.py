@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from aufer.bundle import IMAGE_INPUT
+from aufer.image_input import ImageInput
 from aufer.metrics import percent, with_deviation, with_interval
 from aufer.provenance import Extractor
 
-_NOT_FOR = """\
+NOT_FOR = """\
 ## What it is not for
 - It names the **expression of** an emotion that a face shows in one picture, in the sense of the
   pictures it was trained on. It does not know what a person feels; people smile without joy and
@@ -16,9 +18,17 @@ _NOT_FOR = """\
 - In the European Union, inferring emotions of people at work or in education is prohibited, except
   for medical or safety reasons (Regulation (EU) 2024/1689, the AI Act, Article 5(1)(f)).
 - Faces that differ from the training pictures (age, skin, camera, light, turned heads, masks) are
-  not covered by the figures above. Test it on your own: `aufer evaluate --testset FOLDER`.
+  not covered by its figures. Test it on your own: `aufer evaluate --testset FOLDER`.
+"""
+"""What no model of expressions is for; a part of every card."""
+
+_LICENCE = """\
 - **Research use.** OpenFace's licence is for academic, non-commercial research; treat Action Units
   measured by it, and models trained on them, likewise. The terms of the pictures apply as well.
+"""
+_LICENCE_OF_PICTURES = """\
+- **The terms of the pictures** that it was trained on apply to it as well; those of many face sets,
+  FER2013 among them, allow research only.
 """
 
 
@@ -29,13 +39,12 @@ def write_card(facts: dict[str, Any]) -> str:
         facts: the content of ``bundle.json``.
     """
     training, data, split = facts["training"], facts["dataset"], facts["split"]
-    counts = data["counts"]
+    counts, of_pictures = data["counts"], facts["input"] == IMAGE_INPUT
     lines = [
         f"# {facts['name']}",
         "",
         f"{_what(facts)} that names the expression of a face ({', '.join(facts['labels'])}) from "
-        f"{len(facts['features'])} facial Action Unit intensities, made by {facts['made_by']} on "
-        f"{facts['made_at']}.",
+        f"{_input(facts)}, made by {facts['made_by']} on {facts['made_at']}.",
         "",
     ]
     if facts["interrupted"]:
@@ -70,37 +79,33 @@ def write_card(facts: dict[str, Any]) -> str:
         ]
     lines += [
         "## Data",
-        f"`{data['path']}`, {data['n_rows']} faces (sha256 `{data['sha256']}`):",
+        f"`{data['path']}`, {data['n_rows']} {'pictures' if of_pictures else 'faces'} (sha256 "
+        f"`{data['sha256']}`):",
         "",
         "| " + " | ".join(counts) + " |",
         "|" + "---|" * len(counts),
         "| " + " | ".join(str(n) for n in counts.values()) + " |",
         "",
-        f"Measured by: {Extractor.from_facts(facts['extractor'])}."
-        + (
-            f" Faces with a confidence below {data['min_confidence']} were left out."
-            if "min_confidence" in data
-            else ""
-        ),
-        "",
+        *([] if of_pictures else _measured_by(facts)),
         *(f"- {note}." for note in facts["notes"]),
         *([""] if facts["notes"] else []),
         "## Training",
-        *_training(training),
+        *(_image_training(training) if of_pictures else _training(training)),
         "## Use",
         "```",
-        f"aufer predict --model {facts['name']} openface.csv",
+        f"aufer predict --model {facts['name']} {'FOLDER' if of_pictures else 'openface.csv'}",
         f"aufer evaluate --model {facts['name']} --testset FOLDER",
         "```",
-        "`model.onnx` takes `aus`, float32 [n, 17], the AU_r columns in the order of bundle.json, "
-        "and gives `probabilities`, float32 [n, emotions], the temperature included.",
+        f"`model.onnx` takes {_onnx_input(facts)}, and gives `probabilities`, float32 "
+        "[n, emotions], the temperature included.",
         "",
-        _NOT_FOR,
+        NOT_FOR + (_LICENCE_OF_PICTURES if of_pictures else _LICENCE),
     ]
     return "\n".join(lines)
 
 
 _NAMES = {
+    "cnn": "convolutional network",
     "dense": "dense network",
     "logistic": "multinomial logistic regression",
     "svm": "support vector machine",
@@ -111,6 +116,31 @@ _NAMES = {
 def _what(facts: dict[str, Any]) -> str:
     name, members = _NAMES.get(facts["kind"], facts["kind"]), facts["training"].get("members", 1)
     return f"{members} times a {name}, whose mean is the answer," if members > 1 else f"A {name}"
+
+
+def _input(facts: dict[str, Any]) -> str:
+    if facts["input"] == IMAGE_INPUT:
+        return (
+            f"a picture of it, cropped to the face ({ImageInput.from_facts(facts['image_input'])})"
+        )
+    return f"{len(facts['features'])} facial Action Unit intensities"
+
+
+def _onnx_input(facts: dict[str, Any]) -> str:
+    if facts["input"] == IMAGE_INPUT:
+        sides = ", ".join(map(str, ImageInput.from_facts(facts["image_input"]).shape))
+        return f"`pixels`, float32 [n, {sides}], 0-255"
+    return "`aus`, float32 [n, 17], the AU_r columns in the order of bundle.json"
+
+
+def _measured_by(facts: dict[str, Any]) -> list[str]:
+    data = facts["dataset"]
+    left_out = (
+        f" Faces with a confidence below {data['min_confidence']} were left out."
+        if "min_confidence" in data
+        else ""
+    )
+    return [f"Measured by: {Extractor.from_facts(facts['extractor'])}.{left_out}", ""]
 
 
 def _cross_validation(facts: dict[str, Any] | None) -> list[str]:
@@ -182,6 +212,27 @@ def _training(training: dict[str, Any]) -> list[str]:
             else "That epoch is the model."
         )
         + " All settings stand in bundle.json.",
+        "",
+        "![loss and accuracy by epoch](training.png)",
+        "",
+    ]
+
+
+def _image_training(training: dict[str, Any]) -> list[str]:
+    changed = "" if training["is_recipe_to_the_letter"] else ", with changed settings"
+    stages = "-".join(str(n) for n in (training["network"]["stem"], *training["network"]["stages"]))
+    return [
+        f"A residual network of 3 x 3 convolutions with {stages} channels, "
+        f"{training['n_weights']} weights. Recipe `{training['recipe']}`{changed}; seed "
+        f"{training['seed']}; batches of {training['batch_size']}; AdamW, learning rate up to "
+        f"{training['learning_rate']}, rising, then falling along a cosine, weight decay "
+        f"{training['weight_decay']}; dropout {training['dropout']}, label smoothing "
+        f"{training['label_smoothing']}; rare emotions "
+        f"{'weighed up' if training['class_weights'] else 'not weighed up'}. The training pictures "
+        "were mirrored, turned, scaled, shifted, lit otherwise, made coarse and partly covered at "
+        f"random. {training['epochs_run']} epochs ({training['stopped']}); the best by validation "
+        f"loss was epoch {training['best_epoch']}, and that is the model. All settings stand in "
+        "bundle.json.",
         "",
         "![loss and accuracy by epoch](training.png)",
         "",

@@ -12,13 +12,7 @@ from typing import Any
 import numpy as np
 
 from aufer.action_units import INTENSITY_COLUMNS
-from aufer.bundle import (
-    CHECKPOINTS,
-    SCHEMA,
-    Bundle,
-    check_bundle_replaceable,
-    reserve_bundle_path,
-)
+from aufer.bundle import CHECKPOINTS, SCHEMA, Bundle
 from aufer.classifiers.backend import full_disk_is_an_error
 from aufer.classifiers.bundling import describe, write_files, write_model
 from aufer.classifiers.classifier import INTERRUPTED, Examples, OnEpoch, no_epochs
@@ -32,6 +26,7 @@ from aufer.emotions import Emotions
 from aufer.errors import DataError, Interrupted, UsageError
 from aufer.files import replacing_folder
 from aufer.provenance import made_by
+from aufer.runs import check_bundle_replaceable, named_path, reserve_bundle_path
 from aufer.splits import MOST_SEED, Parts, split_reference, split_stratified
 
 log = logging.getLogger("aufer")
@@ -143,7 +138,7 @@ def train(
         raise UsageError(
             f"The dataset {dataset_path} does not exist.", hint="make one: aufer build-dataset"
         )
-    named = _named_path(out, models_folder, name)
+    named = named_path(out, models_folder, name)
     if named is not None:
         check_bundle_replaceable(named, force=force)
     with CtrlC() as ctrl_c:
@@ -290,16 +285,6 @@ def _choose_recipe(name: str, kind: str, changes: dict[str, Any]) -> Recipe:
                 hint=f"leave --recipe away: aufer train --kind {kind}",
             )
     return RECIPES[name].changed(**changes)
-
-
-def _named_path(out: Path | None, models_folder: Path, name: str | None) -> Path | None:
-    if out is not None or name is None:
-        return out
-    if not name.strip(".") or Path(name).name != name:
-        raise UsageError(
-            f"'{name}' can't be a model's name.", hint="use --out for a path elsewhere"
-        )
-    return models_folder / name
 
 
 def _split(dataset: Dataset, recipe: Recipe, seed: int) -> Parts:

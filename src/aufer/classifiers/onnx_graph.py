@@ -102,12 +102,18 @@ class Graph:
             self._weights.append(weights)
         return rename(model.graph.output[0].name)
 
-    def to_model(self, output: str, n_features: int, n_emotions: int) -> Any:
+    def to_model(
+        self, output: str, shape: int | Sequence[int], n_emotions: int, name: str = AU_INPUT
+    ) -> Any:
         """The ``onnx.ModelProto`` that gives the value ``output``.
 
+        Args:
+            shape: of one row of the input: the number of features, or a picture's height, width
+                and channels. name: the input's.
+
         Returns:
-            a checked model: ``aus`` float32 [n, features] -> ``probabilities`` float32
-            [n, emotions], n free.
+            a checked model: the input, float32 [n, …], -> ``probabilities`` float32 [n, emotions],
+            n free.
         """
         import onnx
         from onnx import TensorProto, helper
@@ -115,10 +121,11 @@ class Graph:
         for node in self._nodes:
             for names in (node.input, node.output):
                 names[:] = [OUTPUT if name == output else name for name in names]
+        sides = [shape] if isinstance(shape, int) else shape
         graph = helper.make_graph(
             self._nodes,
             "aufer",
-            [helper.make_tensor_value_info(AU_INPUT, TensorProto.FLOAT, ["n", n_features])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *sides])],
             [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", n_emotions])],
             self._weights,
         )

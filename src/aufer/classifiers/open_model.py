@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from aufer.bundle import find_bundle, read_bundle
-from aufer.classifiers.keras_file import SUFFIXES, is_keras_file, load_keras_file
+from aufer.classifiers.keras_file import load_keras_file
+from aufer.classifiers.keras_loading import SUFFIXES, is_keras_file
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.model import Model

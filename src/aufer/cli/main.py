@@ -25,6 +25,10 @@ COMMANDS: dict[str, str] = {
     "evaluate": "Test a model on unseen faces and write a report.",
     "predict": "Print the expression of faces.",
     "learning-curve": "Measure what more training images bring.",
+    "mask-study": "Measure what a mask hides, and what the eyes still tell.",
+    "compare": "Put models side by side on the same images.",
+    "explain": "Tell the reasons for an answer, or of a whole model.",
+    "import-model": "Make a bundle of a model of another program.",
     "models": "List the models at hand.",
 }
 """Every command and its line in ``aufer --help``; the code lies in ``cli/<command>.py``."""

@@ -70,7 +70,7 @@ def typed_emotions(
 ) -> Emotions | None:
     """``--emotions`` of a command that has a model: a bundle brings its own, and those of
     aufer.toml are about the study; only a bare Keras file needs them."""
-    from aufer.classifiers.keras_file import is_keras_file
+    from aufer.classifiers.keras_loading import is_keras_file
 
     is_bare = model is not None and is_keras_file(Path(model))
     source = ctx.get_parameter_source("emotions")

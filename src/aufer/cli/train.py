@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -25,12 +23,10 @@ from aufer.cli.options import (
 from aufer.emotions import Emotions
 from aufer.errors import UsageError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 KINDS = ("dense", "logistic", "svm", "trees")
+CNN = "cnn"
 SOURCES = "sources"
 
 
@@ -62,8 +58,10 @@ Examples:
   aufer train --ensemble 5                     five networks, whose mean is the answer
   aufer train --kind logistic                  the model whose weights can be read
   aufer train --cv sources --test-size 0       hold out one source of the dataset at a time
+  aufer train --kind cnn --images images/train            from pictures of faces, not from AUs
+  aufer train --kind cnn --images images/train --resume   and go on where it was stopped
 
-Ctrl-C keeps the best model so far.""",
+Ctrl-C keeps the best model so far; of a cnn it keeps what --resume goes on with.""",
 )
 @click.argument("dataset", type=PATH, default=Path("data/emotion.csv"), metavar="[DATASET]")
 @click.option(
@@ -75,7 +73,22 @@ Ctrl-C keeps the best model so far.""",
     "project's, to the letter.",
 )
 @click.option(
-    "--kind", type=click.Choice(KINDS), default="dense", show_default=True, help="Model kind."
+    "--kind",
+    type=click.Choice([*KINDS, CNN]),
+    default="dense",
+    show_default=True,
+    help="Model kind; cnn learns from pictures (--images), the others from a DATASET.",
+)
+@click.option(
+    "--images",
+    type=PATH,
+    metavar="DIR",
+    help="For --kind cnn: a folder per emotion with pictures of faces, cropped to the face.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="For --kind cnn: go on with an unfinished training, with the settings it was begun with.",
 )
 @click.option(
     "--ensemble",
@@ -124,12 +137,12 @@ Ctrl-C keeps the best model so far.""",
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
-    help="Adam's step size. Default: the recipe's.",
+    help="Adam's (largest) step size. Default: the recipe's.",
 )
 @click.option(
     "--test-size",
     type=click.FloatRange(0, 1, max_open=True),
-    help="Share of rows for the test; 0 for none (with --cv). Default: 0.25.",
+    help="Share of rows for the test; 0 for none (with --cv). Default: 0.25, of a cnn 0.1.",
 )
 @click.option(
     "--validation-size",
@@ -155,6 +168,8 @@ def command(
     dataset: Path,
     recipe: str,
     kind: str,
+    images: Path | None,
+    resume: bool,
     n_members: int,
     cv: int | str | None,
     repeats: int,
@@ -175,16 +190,41 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Train an expression model on a DATASET (default: data/emotion.csv).
+    """Train an expression model on a DATASET (default: data/emotion.csv), or on pictures.
 
     Writes a model bundle: the best network as model.keras and model.onnx, bundle.json (settings,
     split, figures), history.csv, training.png, checkpoints/ and a model card; with --cv also
     cross-validation/.
     """
     from aufer.cli.talk import print_data, say, say_table
+    from aufer.cli.train_pictures import refuse_options, train_pictures
+    from aufer.cli.training_talk import cv_table, epoch_talk, fold_talk, summary
     from aufer.files import to_json
     from aufer.train import CvPlan, train
 
+    refuse_options(kind == CNN)
+    if kind == CNN:
+        with _exit_code_kept():
+            train_pictures(
+                images,
+                resume=resume,
+                seed=seed,
+                emotions=emotions,
+                out=out,
+                name=name,
+                class_weights=class_weights,
+                epochs=epochs,
+                patience=patience,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                test_size=test_size,
+                validation_size=validation_size,
+                with_data=not without_data,
+                force=force,
+                as_json=as_json,
+                command=_as_typed(),
+            )
+        return
     if cv is None and repeats > 1:
         raise UsageError(
             "--repeats goes with --cv.", hint=f"aufer train --cv 5 --repeats {repeats}"
@@ -232,30 +272,6 @@ def command(
 
 
 @contextmanager
-def epoch_talk() -> Iterator[Callable[[int, dict[str, float]], None]]:
-    """A function to be told of each epoch: on a terminal it rewrites one line, which also names the
-    best epoch so far; elsewhere it says a line per epoch. Silent with ``-q``."""
-    from aufer.cli.talk import log, say
-
-    if not sys.stderr.isatty() or log.getEffectiveLevel() > logging.INFO:
-        yield lambda epoch, values: say(describe_epoch(epoch, values))
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=None, bar_format="{desc}  [{elapsed}]", leave=False, dynamic_ncols=True) as bar:
-        best = (math.inf, 0)
-
-        def update(epoch: int, values: dict[str, float]) -> None:
-            nonlocal best
-            best = min(best, (values["val_loss"], epoch))
-            bar.set_description_str(
-                f"{describe_epoch(epoch, values)}  best {best[1]}: {best[0]:.4f}"
-            )
-
-        yield update
-
-
-@contextmanager
 def _exit_code_kept() -> Iterator[None]:
     """The process ends when it was interrupted: one more Ctrl-C must not change how."""
     from aufer.errors import Interrupted
@@ -266,79 +282,6 @@ def _exit_code_kept() -> Iterator[None]:
         with suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise
-
-
-def describe_epoch(epoch: int, values: dict[str, float]) -> str:
-    """Losses and accuracies of one epoch, of the training and the validation rows."""
-    return (
-        f"epoch {epoch:3d}  loss {values['loss']:.4f}  accuracy {values['accuracy']:.3f}  "
-        f"val_loss {values['val_loss']:.4f}  val_accuracy {values['val_accuracy']:.3f}  "
-        f"{values['seconds']:.1f} s"
-    )
-
-
-@contextmanager
-def fold_talk() -> Iterator[Callable[[str, str, int, int], None]]:
-    """A function to be told of each fit of a cross-validation, which says which it is."""
-    from aufer.cli.talk import say
-
-    started: tuple[str, str, int] | None = None
-
-    def tell(protocol: str, model: str, repeat: int, fold: int) -> None:
-        nonlocal started
-        if (protocol, model, repeat) != started:
-            started = (protocol, model, repeat)
-            say(f"cross-validation, {protocol} folds: {model}, round {repeat}")
-
-    yield tell
-
-
-def cv_table(facts: dict[str, Any]) -> pd.DataFrame:
-    """The models of a cross-validation, and their mean accuracy and deviation by protocol."""
-    import pandas as pd
-
-    from aufer.metrics import with_deviation
-
-    rows: dict[str, dict[str, str]] = {}
-    for protocol in facts["protocols"]:
-        for model in protocol["models"]:
-            row = rows.setdefault(model["title"], {"cross-validated": model["title"]})
-            for key, title in (("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("ece", "ECE")):
-                row[f"{protocol['name']} {title}"] = with_deviation(model[key])
-    for block in (facts["blocks"] or {"rows": []})["rows"]:
-        title = f"{facts['blocks']['model']}, blocks of {block['size']} rows"
-        rows[title] = {
-            "cross-validated": title,
-            f"{facts['protocols'][0]['name']} accuracy": with_deviation(block["accuracy"]),
-        }
-    return pd.DataFrame(rows.values()).fillna("")
-
-
-def summary(facts: dict[str, Any]) -> list[str]:
-    """The sentences that end a training."""
-    from aufer.metrics import with_interval
-
-    training, metrics = facts["training"], facts["metrics"]
-    lines = []
-    if training["best_epoch"]:
-        lines.append(
-            f"{training['epochs_run']} epochs ({training['stopped']}); the best by validation loss "
-            f"is epoch {training['best_epoch']}."
-        )
-    if metrics["test"] is None:
-        return [*lines, "No face was kept for a test (--test-size 0)."]
-    is_best_epoch = training["best_epoch"] and not training.get("refit")
-    of_what = " of the best epoch" if is_best_epoch else ""
-    lines.append(
-        f"Test accuracy{of_what}: {with_interval(metrics['test']['accuracy'])}, 95 % interval "
-        "(Wilson)."
-    )
-    if "last_epoch" in metrics:
-        lines.append(
-            "Test accuracy of the last epoch: "
-            f"{with_interval(metrics['last_epoch']['test']['accuracy'])}."
-        )
-    return lines
 
 
 def _as_typed() -> str:

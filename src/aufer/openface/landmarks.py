@@ -42,7 +42,8 @@ def find_landmarks(
         store_folder = store_folder or source.parent
     elif source.is_dir():
         files = _files_of(source)
-        paths = {row: files.get(_stem(table.frame["image"].iat[row])) for row in ok.tolist()}
+        images = table.frame["image"].tolist()
+        paths = {row: files.get(_stem(images[row])) for row in ok.tolist()}
         rows = [row for row, path in paths.items() if path is not None]
         found = _read([path for path in paths.values() if path is not None], policy)
         if found:

@@ -1,0 +1,126 @@
+"""Going on with an unfinished training: with the same settings, on the same pictures."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aufer.classifiers.cnn_recipe import CnnRecipe
+from aufer.classifiers.cnn_state import State, read_state
+from aufer.emotions import Emotions
+from aufer.errors import DataError, UsageError
+from aufer.runs import find_trainings, training_folder
+
+_AGAIN = "begin again, with --force in place of --resume"
+
+
+def begun_facts(recipe: CnnRecipe, seed: int, dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """What a training must be gone on with; for `State.facts`.
+
+    Args:
+        dataset: `PictureSet.facts`.
+    """
+    return {
+        "images": dataset["path"],
+        "settings": recipe.facts(),
+        "seed": seed,
+        "emotions": list(dataset["counts"]),
+        "data": {"sha256": dataset["sha256"], "n": dataset["n_rows"]},
+    }
+
+
+def find_newest(models_folder: Path, images: Path) -> Path:
+    """The future bundle of the newest unfinished training on a folder of images.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for path in find_trainings(models_folder):
+        if read_state(training_folder(path)).facts["images"] == str(images):
+            return path
+    raise UsageError(
+        f"There is no unfinished training on {images} in {models_folder}.",
+        hint="begin one, without --resume; or name the bundle that it was to become: --out",
+    )
+
+
+def read_unfinished(bundle: Path) -> State:
+    """The state of the training that was to become a bundle.
+
+    Raises:
+        UsageError: there is none. DataError: its file is damaged.
+    """
+    folder = training_folder(bundle)
+    if not folder.is_dir():
+        raise UsageError(
+            f"There is no unfinished training of {bundle}.", hint="begin one, without --resume"
+        )
+    return read_state(folder)
+
+
+def make_way(bundle: Path, *, force: bool) -> None:
+    """Raise where a bundle has an unfinished training; with ``force`` remove that.
+
+    Raises:
+        UsageError: there is one.
+    """
+    folder = training_folder(bundle)
+    if not folder.exists():
+        return
+    if not force:
+        raise UsageError(
+            f"There is an unfinished training in {folder}.",
+            hint="go on with it: --resume; or begin again: --force",
+        )
+    shutil.rmtree(folder)
+
+
+def same_settings(
+    state: State, typed: Mapping[str, Any], seed: int | None, emotions: Emotions | None
+) -> tuple[CnnRecipe, int, Emotions]:
+    """What a training was begun with.
+
+    Args:
+        typed: settings of the recipe that are asked for now; None for the ones it was begun with.
+
+    Raises:
+        UsageError: something else is asked for. DataError: another version began it.
+    """
+    settings = state.facts["settings"]
+    names = ",".join(state.facts["emotions"])
+    begun = {**settings, "seed": state.facts["seed"], "emotions": names}
+    now = {**typed, "seed": seed, "emotions": ",".join(emotions) if emotions else None}
+    for key, value in now.items():
+        if value is not None and value != begun[key]:
+            raise UsageError(
+                f"The training was begun with {key.replace('_', '-')} {begun[key]}, not {value}; "
+                "it can't be gone on with another.",
+                hint=f"leave the option away; or {_AGAIN}",
+            )
+    try:
+        recipe = CnnRecipe.from_facts(settings)
+    except KeyError:
+        recipe = CnnRecipe()
+    if recipe.facts() != settings:
+        raise DataError(
+            "The training was begun by another version, which had other settings.", hint=_AGAIN
+        )
+    return recipe, begun["seed"], Emotions.parse(names)
+
+
+def check_same_data(state: State, begun: Mapping[str, Any]) -> None:
+    """Raise `DataError` where the pictures are not those that a training was begun with.
+
+    Args:
+        begun: `begun_facts` of the pictures as they are now.
+    """
+    before, now = state.facts["data"], begun["data"]
+    if before != now:
+        raise DataError(
+            f"The images in {begun['images']} are not those that this training was begun with "
+            f"({before['n']} readable ones then, {now['n']} now; names, emotions or contents "
+            "differ).",
+            hint=f"bring them back; or {_AGAIN}",
+        )

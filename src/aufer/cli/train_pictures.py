@@ -1,0 +1,182 @@
+"""``aufer train --kind cnn``: the part of ``aufer train`` that is about pictures."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+from click.core import ParameterSource
+
+from aufer.errors import UsageError
+
+if TYPE_CHECKING:
+    from aufer.classifiers.cnn_recipe import CnnRecipe
+
+_OF_AUS = ("recipe", "n_members", "cv", "repeats", "baselines", "checkpoint_format")
+_OF_PICTURES = ("images", "resume")
+_USAGE = "aufer train --kind cnn --images DIR"
+
+
+def refuse_options(is_cnn: bool) -> None:
+    """Raise `UsageError` for an option of the other sort of model that was typed.
+
+    Args:
+        is_cnn: whether the model is one of pictures.
+    """
+    if is_cnn and _is_typed("dataset"):
+        raise UsageError(
+            "The kind cnn learns from pictures, not from a dataset of AUs.", hint=_USAGE
+        )
+    for name in _OF_AUS if is_cnn else _OF_PICTURES:
+        if _is_typed(name):
+            options = {option.name: option.opts[0] for option in _context().command.params}
+            other = "--kind cnn learns from pictures" if is_cnn else "only --kind cnn takes it"
+            what = "for models of AUs" if is_cnn else "for models of pictures"
+            raise UsageError(
+                f"{options[name]} is {what}; {other}.",
+                hint="leave it away" if is_cnn else _USAGE,
+            )
+
+
+def train_pictures(
+    images: Path | None,
+    *,
+    resume: bool,
+    seed: int,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Train, tell of it on stderr, print the bundle's path or facts on stdout.
+
+    Args:
+        settings: of `train_images.train_images`, as they were typed, or as aufer.toml has them. On
+            resuming only what was typed counts.
+    """
+    from aufer.cli.talk import print_data, progress, say
+    from aufer.cli.training_talk import summary
+    from aufer.files import to_json
+    from aufer.train_images import train_images
+
+    if images is None:
+        raise UsageError(
+            "--kind cnn needs --images: a folder per emotion with pictures of faces.", hint=_USAGE
+        )
+    given: dict[str, Any] = {**settings, "seed": seed}
+    if resume:
+        begun = ("seed", "emotions", "class_weights", "epochs", "patience", "batch_size")
+        for name in (*begun, "learning_rate", "test_size", "validation_size"):
+            given[name] = given[name] if _is_typed(name) else None
+    with training_progress() as told:
+        bundle = train_images(
+            images,
+            resume=resume,
+            on_start=told.start,
+            on_step=told.step,
+            on_epoch=told.epoch,
+            progress=progress,
+            **given,
+        )
+    for line in summary(bundle.facts):
+        say(line)
+    say(f"Model: {bundle.path} (model card: {bundle.path / 'README.md'})")
+    print_data(to_json(bundle.facts).rstrip() if as_json else str(bundle.path))
+
+
+class Told(Protocol):
+    """Is told how far a training is."""
+
+    def start(self, recipe: CnnRecipe, done: int) -> None:
+        """So many epochs are done; the next step is the first one now."""
+
+    def step(self, step: int, steps: int) -> None:
+        """A step of an epoch is over."""
+
+    def epoch(self, epoch: int, values: dict[str, float]) -> None:
+        """An epoch is over."""
+
+
+class _Lines:
+    """A line per epoch, with the time that is left."""
+
+    def __init__(self) -> None:
+        self._epochs, self._done = 0, 0
+
+    def start(self, recipe: CnnRecipe, done: int) -> None:
+        from aufer.cli.talk import say
+
+        self._epochs, self._done = recipe.epochs, done
+        if done:
+            say(f"going on after epoch {done} of {recipe.epochs}")
+
+    def step(self, step: int, steps: int) -> None:
+        pass
+
+    def epoch(self, epoch: int, values: dict[str, float]) -> None:
+        from aufer.cli.talk import say
+        from aufer.cli.training_talk import describe_epoch
+
+        left = (self._epochs - epoch) * values["seconds"]
+        self._done = epoch
+        say(describe_epoch(epoch, values) + (f"  at most {spell_time(left)} left" if left else ""))
+
+
+class _Bar(_Lines):
+    """The same, and below it a bar of the steps, from the first one on."""
+
+    _FORM = "{desc} |{bar}| {percentage:3.0f} %  {elapsed}, at most {remaining} left"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: Any = None
+
+    def step(self, step: int, steps: int) -> None:
+        from tqdm import tqdm
+
+        if self._bar is None:
+            initial, total = self._done * steps, self._epochs * steps
+            self._bar = tqdm(
+                total=total, initial=initial, bar_format=self._FORM, leave=False, dynamic_ncols=True
+            )
+        now = f"epoch {self._done + 1} of {self._epochs}"
+        self._bar.set_description_str(now, refresh=False)
+        self._bar.update(1)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+@contextmanager
+def training_progress() -> Iterator[Told]:
+    """What is told of each step and epoch: on a terminal a bar with the time left."""
+    from aufer.cli.talk import log
+
+    if not sys.stderr.isatty() or log.getEffectiveLevel() > logging.INFO:
+        yield _Lines()
+        return
+    bar = _Bar()
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+def spell_time(seconds: float) -> str:
+    """A duration for a person: ``40 s``, ``12 min``, ``1 h 05 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _context() -> click.Context:
+    return click.get_current_context()
+
+
+def _is_typed(name: str) -> bool:
+    return _context().get_parameter_source(name) == ParameterSource.COMMANDLINE

@@ -1,0 +1,1 @@
+"""The comparison of models: statistics of pairs, figures, pictures and words, and the page."""

@@ -1,0 +1,1 @@
+"""What a mask hides: its figures, tables, pictures and words, and the page of them."""
