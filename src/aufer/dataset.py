@@ -90,7 +90,7 @@ class Dataset:
         return np.array([au_key(row) for row in self.aus.to_numpy().tolist()], dtype=object)
 
     def facts(self) -> dict[str, Any]:
-        """What reports say of it, plain JSON: where it lies, how many faces, where these are from."""
+        """What reports say of it, plain JSON: where it lies, its faces, where these are from."""
         return {
             "name": "" if self.path is None else self.path.name,
             "path": str(self.path),

@@ -105,15 +105,19 @@ def find_seen(
     rows = rows[rows["part"].isin(TRAINING_PARTS)]
     how = np.full(len(frame), "", dtype=object)
     test_hashes = frame["phash"].tolist()
-    hashes = [text for text in dict.fromkeys(rows["phash"]) if text]
+    hashes = [text for text in dict.fromkeys(rows["phash"].tolist()) if text]
     near_checked = bool(hashes) and any(test_hashes)
     if near_checked:
         how[find_near_copies(test_hashes, hashes)] = NEAR_COPY
-    keys = set(rows["aus"]) - {""}
+    keys = set(rows["aus"].tolist()) - {""}
     texts = [au_key(row) for row in values.tolist()]
     equal = [text in keys or au_digest(text) in keys for text in texts]
     how[np.array(equal, dtype=bool)] = EQUAL_AUS
-    how[frame["sha256"].isin(set(rows["sha256"]) - {""}).to_numpy()] = SAME_FILE
-    shared = sorted((set(rows["group"]) & set(frame["group"])) - {""}) if persons_known else []
+    how[frame["sha256"].isin(set(rows["sha256"].tolist()) - {""}).to_numpy()] = SAME_FILE
+    shared = (
+        sorted((set(rows["group"].tolist()) & set(frame["group"].tolist())) - {""})
+        if persons_known
+        else []
+    )
     in_shared = frame["group"].isin(shared).to_numpy()
     return Seen(how, True, near_checked, tuple(shared), in_shared)
