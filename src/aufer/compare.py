@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aufer.action_units import INTENSITY_COLUMNS
 from aufer.au_table import DEFAULT_MIN_CONFIDENCE, AuTable
-from aufer.bundle import AU_INPUT
 from aufer.comparison.asking import ask_models
 from aufer.comparison.baselines import answer_baselines
 from aufer.comparison.contender import (
@@ -23,18 +21,18 @@ from aufer.comparison.contender import (
     distinct_names,
     join_emotions,
 )
-from aufer.comparison.disagreements import N_SHOWN, Reasons, find_disagreements
+from aufer.comparison.disagreements import N_SHOWN, find_disagreements
 from aufer.comparison.figures import ALL, UNSEEN, make_views
 from aufer.comparison.fused import Validation, fit_parts, fused_contender, parts_of
 from aufer.comparison.matching import match_images
 from aufer.comparison.page import SCHEMA
+from aufer.comparison.reasons import add_reasons
 from aufer.comparison.stored import Stored
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.model import Model
 from aufer.progress import Progress, no_progress
 from aufer.provenance import made_by, versions
-from aufer.report.answer_tables import describe_strongest
 from aufer.report.of_model import read_rows
 
 Entrant = Model | Stored
@@ -141,11 +139,12 @@ def compare(
     disagreements = [
         each
         for each in find_disagreements(
-            contenders, tested.frame["image"].tolist(), truth, names, leading["extra"],
-            _reasons(contenders, tested),
+            contenders, tested.frame["image"].tolist(), truth, names, leading["extra"]
         )
         if images == ALL or not each["seen"]
-    ]  # fmt: skip
+    ]
+    models = {t: e for t, e in zip(titles, entrants, strict=True) if not isinstance(e, Stored)}
+    add_reasons(disagreements[:N_SHOWN], models, tested)
     facts = {
         "schema": SCHEMA,
         **made_by(),
@@ -259,19 +258,6 @@ def _ask(
         each.contender(title, next(of_stored)) if isinstance(each, Stored) else next(of_models)
         for title, each in named
     ]
-
-
-def _reasons(contenders: Sequence[Contender], faces: AuTable) -> dict[str, Reasons]:
-    """Why models say what they say: of a model of AUs the strongest ones of the face."""
-    values = faces.intensities()
-
-    def strongest(row: int, answer: str) -> str:
-        if np.isnan(values[row]).any():
-            return ""
-        aus = [column.removesuffix("_r") for column in INTENSITY_COLUMNS]
-        return describe_strongest(dict(zip(aus, values[row].tolist(), strict=True)))
-
-    return {c.name: strongest for c in contenders if c.facts["input"] == AU_INPUT}
 
 
 def _testset_facts(

@@ -88,7 +88,7 @@ def train_images(
         progress: told of the pictures that are read.
         with_data: without, the bundle names no image.
         force: replace a bundle that a person edited, and an unfinished training.
-        command: what was typed, for the record.
+        command: what was typed, for the record; that of the beginning counts.
 
     Raises:
         UsageError: no such folder; an impossible setting, or another one than a training was begun
@@ -141,7 +141,7 @@ def train_images(
                 folder = training_folder(path)
                 folder.mkdir(parents=True, exist_ok=True)
                 if state is None:
-                    state = State(begun)
+                    state = State({**begun, "command": command})
                     write_state(state, folder)
                 on_start(recipe, len(state.history))
                 classifier = fit(
@@ -158,9 +158,11 @@ def train_images(
                 told = notes if with_data else pictures.notes(with_names=False)
                 trained = Trained(classifier, recipe, seed, pictures, parts, told)
                 with replacing_folder(path) as bundle:
-                    shutil.copytree(folder / CHECKPOINTS, bundle / CHECKPOINTS)
+                    if (folder / CHECKPOINTS).is_dir():
+                        shutil.copytree(folder / CHECKPOINTS, bundle / CHECKPOINTS)
+                    began = state.facts.get("command") or command
                     facts = write_bundle(
-                        bundle, path.name, trained, with_data=with_data, command=command
+                        bundle, path.name, trained, with_data=with_data, command=began
                     )
                 shutil.rmtree(folder, ignore_errors=True)
         except KeyboardInterrupt as error:

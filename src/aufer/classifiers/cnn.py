@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from aufer.bundle import CHECKPOINTS, PIXELS, open_session
+from aufer.calibration import apply_temperature, undo_smoothing
 from aufer.classifiers.backend import import_keras
 from aufer.classifiers.cnn_loop import CnnLoop, Pictures
 from aufer.classifiers.cnn_network import build, predict, to_onnx
 from aufer.classifiers.cnn_recipe import CnnRecipe
 from aufer.classifiers.cnn_state import State, write_state
 from aufer.classifiers.ctrl_c import CtrlC
-from aufer.classifiers.onnx_export import TOLERANCE
+from aufer.classifiers.onnx_export import TOLERANCE, write_onnx
 
 KEPT_CHECKPOINTS = 3
 """So many files of best epochs are kept, the newest."""
@@ -94,15 +95,17 @@ def fit(
 
 
 def write_onnx_file(
-    classifier: CnnClassifier,
-    temperature: float,
     path: Path,
+    classifier: CnnClassifier,
     emotions: tuple[str, ...],
+    temperature: float,
+    smoothing: float,
     pixels: np.ndarray,
 ) -> float:
-    """Write ``model.onnx`` and compare it with the network.
+    """Write ``model.onnx``, calibrated, and compare it with the network.
 
     Args:
+        temperature, smoothing: see `calibration.apply_temperature` and `undo_smoothing`.
         pixels: pictures to compare on, [n, h, w, c]; the first few hundred are.
 
     Returns:
@@ -111,12 +114,10 @@ def write_onnx_file(
     Raises:
         ArithmeticError: it is above the tolerance: the export is wrong, which is a bug.
     """
-    from aufer.calibration import apply_temperature
-    from aufer.classifiers.onnx_export import write_onnx
-
-    write_onnx(to_onnx(classifier.network, temperature), path, (), emotions)
+    write_onnx(to_onnx(classifier.network, temperature, smoothing), path, (), emotions)
     some = pixels[:_COMPARED].astype(np.float32)
-    expected = apply_temperature(classifier.predict_proba(some), temperature)
+    undone = undo_smoothing(classifier.predict_proba(some), smoothing)
+    expected = apply_temperature(undone, temperature)
     found = open_session(path).run(None, {PIXELS: some})[0]
     difference = float(np.max(np.abs(found.astype(np.float64) - expected), initial=0.0))
     if not difference <= TOLERANCE / min(temperature, 1.0):

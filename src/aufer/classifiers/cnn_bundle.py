@@ -20,7 +20,12 @@ from aufer.bundle import (
     SCHEMA,
     write_history,
 )
-from aufer.calibration import apply_temperature, expected_calibration_error, fit_temperature
+from aufer.calibration import (
+    apply_temperature,
+    expected_calibration_error,
+    fit_temperature,
+    undo_smoothing,
+)
 from aufer.classifiers.cnn import CnnClassifier, write_onnx_file
 from aufer.classifiers.cnn_network import STAGES, STEM
 from aufer.classifiers.cnn_pictures import PictureSet
@@ -64,12 +69,18 @@ def write_bundle(
     """
     classifier, parts, pictures = trained.classifier, trained.parts, trained.pictures
     pixels, labels, names = pictures.pixels, pictures.labels, pictures.emotions.names
-    held = parts.validation
+    held, smoothing = parts.validation, trained.recipe.label_smoothing
     raw = classifier.predict_proba(pixels[held])
-    temperature = fit_temperature(raw, labels[held])
-    calibrated = apply_temperature(raw, temperature)
-    tested = apply_temperature(classifier.predict_proba(pixels[parts.test]), temperature)
-    difference = write_onnx_file(classifier, temperature, folder / ONNX_NAME, names, pixels[held])
+    temperature = fit_temperature(undo_smoothing(raw, smoothing), labels[held])
+
+    def calibrated(probabilities: np.ndarray) -> np.ndarray:
+        return apply_temperature(undo_smoothing(probabilities, smoothing), temperature)
+
+    validated = calibrated(raw)
+    tested = calibrated(classifier.predict_proba(pixels[parts.test]))
+    difference = write_onnx_file(
+        folder / ONNX_NAME, classifier, names, temperature, smoothing, pixels[held]
+    )
     classifier.network.save(folder / KERAS_NAME)
     facts = {
         "schema": SCHEMA,
@@ -90,15 +101,16 @@ def write_bundle(
         "training": {**_training(trained), "onnx_difference": difference},
         "calibration": {
             "temperature": temperature,
+            "label_smoothing_undone": smoothing,
             "rows": "validation",
             "n": len(held),
             "ece_before": expected_calibration_error(raw, labels[held]),
-            "ece_after": expected_calibration_error(calibrated, labels[held]),
+            "ece_after": expected_calibration_error(validated, labels[held]),
         },
         "interrupted": False,
         "metrics": {
             "test": _figures(labels[parts.test], tested, names),
-            "validation": _figures(labels[held], calibrated, names),
+            "validation": _figures(labels[held], validated, names),
         },
         "versions": versions("tensorflow", "keras", "numpy", "onnx", "onnxruntime"),
         "notes": trained.notes,

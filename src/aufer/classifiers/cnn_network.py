@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from aufer.bundle import PIXELS
-from aufer.calibration import LEAST_PROBABILITY
 from aufer.classifiers.onnx_graph import Graph
 from aufer.image_input import ImageInput
 
@@ -84,13 +83,14 @@ def predict(network: Any, pixels: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def to_onnx(network: Any, temperature: float = 1.0) -> Any:
+def to_onnx(network: Any, temperature: float = 1.0, smoothing: float = 0.0) -> Any:
     """The ``onnx.ModelProto`` of a network by `build`; the same weights give the same bytes.
 
     Each batch normalisation is folded, in float64, into the convolution before it.
 
     Args:
-        temperature: what `calibration.apply_temperature` does becomes part of the graph.
+        temperature, smoothing: of `calibration.apply_temperature` and `undo_smoothing`, which
+            become part of the graph.
     """
     graph = Graph()
     height, width, channels = network.input_shape[1:]
@@ -128,8 +128,5 @@ def to_onnx(network: Any, temperature: float = 1.0) -> Any:
     kernel, bias = emotions.get_weights()
     value = graph.affine(value, kernel, bias)
     value = graph.add("Softmax", value, axis=1)
-    if temperature != 1:
-        value = graph.add("Clip", value, graph.constant(LEAST_PROBABILITY), graph.constant(1.0))
-        value = graph.add("Mul", graph.add("Log", value), graph.constant(1 / temperature))
-        value = graph.add("Softmax", value, axis=1)
+    value = graph.calibrate(value, emotions.units, temperature, smoothing)
     return graph.to_model(value, (height, width, channels), emotions.units, PIXELS)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from aufer.bundle import AU_INPUT, open_session
-from aufer.calibration import LEAST_PROBABILITY, LEAST_UNSMOOTHED
 from aufer.classifiers.network import BOTH, STEEP
 from aufer.classifiers.onnx_graph import Graph
 
@@ -180,16 +179,9 @@ def calibrated(model: Any, temperature: float, smoothing: float = 0.0) -> Any:
     """
     if temperature == 1 and smoothing == 0:
         return model
-    graph = Graph()
-    value = graph.include(model)
-    least = LEAST_PROBABILITY
-    if smoothing:  # the softmax below divides by the sum
-        share, least = smoothing / _widths(model)[1], LEAST_UNSMOOTHED
-        value = graph.add("Sub", value, graph.constant(share))
-        value = graph.add("Mul", value, graph.constant(1 / (1 - smoothing)))
-    value = graph.add("Clip", value, graph.constant(least), graph.constant(1.0))
-    value = graph.add("Mul", graph.add("Log", value), graph.constant(1 / temperature))
-    return graph.to_model(graph.add("Softmax", value, axis=1), *_widths(model))
+    graph, (n_features, n_emotions) = Graph(), _widths(model)
+    value = graph.calibrate(graph.include(model), n_emotions, temperature, smoothing)
+    return graph.to_model(value, n_features, n_emotions)
 
 
 def _widths(model: Any) -> tuple[int, int]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from aufer import __version__
 from aufer.bundle import AU_INPUT
+from aufer.calibration import LEAST_PROBABILITY, LEAST_UNSMOOTHED
 
 ML_DOMAIN = "ai.onnx.ml"
 OPSETS = {"": 13, ML_DOMAIN: 1}
@@ -68,6 +69,21 @@ class Graph:
         if list(columns) == list(range(n_columns)):
             return value
         return self.add("MatMul", value, self.constant(np.eye(n_columns)[list(columns)]))
+
+    def calibrate(
+        self, value: str, n_emotions: int, temperature: float, smoothing: float = 0.0
+    ) -> str:
+        """Do to probabilities what `calibration.undo_smoothing`, then `apply_temperature` does."""
+        if temperature == 1 and smoothing == 0:
+            return value
+        least = LEAST_PROBABILITY
+        if smoothing:  # the softmax below divides by the sum
+            least = LEAST_UNSMOOTHED
+            value = self.add("Sub", value, self.constant(smoothing / n_emotions))
+            value = self.add("Mul", value, self.constant(1 / (1 - smoothing)))
+        value = self.add("Clip", value, self.constant(least), self.constant(1.0))
+        value = self.add("Mul", self.add("Log", value), self.constant(1 / temperature))
+        return self.add("Softmax", value, axis=1)
 
     def include(self, model: Any) -> str:
         """Add all of an ``onnx.ModelProto`` of ours, which gets the same ``aus``.

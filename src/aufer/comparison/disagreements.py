@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,6 @@ from aufer.comparison.contender import Contender, answers_of
 N_SHOWN = 24
 """So many are on the page, the clearest first; the table has all."""
 
-Reasons = Callable[[int, str], str]
-"""Why a model says what it says of an image: of its position and the answer, in words."""
-
 
 def find_disagreements(
     contenders: Sequence[Contender],
@@ -22,7 +19,6 @@ def find_disagreements(
     truth: np.ndarray,
     names: Sequence[str],
     extra: str,
-    reasons: dict[str, Reasons],
 ) -> list[dict[str, Any]]:
     """Every image that two models answer differently, the clearest first.
 
@@ -30,13 +26,13 @@ def find_disagreements(
 
     Args:
         contenders: the models. images: their names [n]. truth: object [n].
-        names, extra: as in `Contender.over`. reasons: by the model's name; others give none.
+        names, extra: as in `Contender.over`.
 
     Returns:
         plain JSON per image: ``row`` (its position), ``image``, ``emotion`` (truth), ``apart``
         (0-1), ``seen`` and ``models``: ``name``, ``predicted`` (empty: no answer), ``correct``,
         ``probability`` of the answer and ``of_truth``, ``probabilities`` by emotion, ``reason``
-        (why there is no answer, else why this one).
+        (why there is no answer; of answers see `reasons.add_reasons`).
     """
     known, given, said = [], [], []
     for contender in contenders:
@@ -60,12 +56,11 @@ def find_disagreements(
                 "apart": distance,
                 "seen": any(contender.seen[row] != "" for contender in contenders),
                 "models": [
-                    _answer(contender, row, known[k], given[k][row], said[k][row], truth[row],
-                            reasons.get(contender.name))
+                    _answer(contender, row, known[k], given[k][row], said[k][row], truth[row])
                     for k, contender in enumerate(contenders)
                 ],
             }
-        )  # fmt: skip
+        )
     return found
 
 
@@ -80,7 +75,6 @@ def _answer(
     p: np.ndarray,
     word: str,
     truth: str,
-    reasons: Reasons | None,
 ) -> dict[str, Any]:
     """What one model says of one image."""
     if not word:
@@ -102,5 +96,5 @@ def _answer(
         "probability": by_name[word],
         "of_truth": by_name[truth],
         "probabilities": by_name,
-        "reason": reasons(row, word) if reasons else "",
+        "reason": "",
     }
