@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aufer import bundle as noun
+from aufer import runs
 from aufer.bundle import find_bundle, list_bundles, read_bundle
 from aufer.errors import DataError, UsageError
 from aufer.files import sha256_of
 from aufer.runs import reserve_bundle_path
 from aufer.train import train
 from tests.faces import write_faces
+from tests.image_model import make_image_bundle
 
 VALUES = np.zeros((2, 17))
 
@@ -94,7 +95,7 @@ def test_the_command_says_which_file_is_missing(model: Path, tmp_path: Path, auf
     ("facts", "words"),
     [
         ({"features": None}, "'features' is not a list of different names"),
-        ({"features": []}, "'features' is not"),
+        ({"features": []}, "a model reads 'aus', with features"),
         ({"features": ["AU01_r", 2]}, "'features' is not"),
         ({"labels": "angry"}, "'labels' is not a list of different names"),
         ({"labels": ["angry", "angry"]}, "'labels' is not"),
@@ -194,6 +195,16 @@ def test_a_bundle_or_a_file_here_comes_before_models(
     assert find_bundle("alone", Path("models")) == Path("alone")  # the error names what it lacks
 
 
+def test_without_a_name_the_shipped_model_is_one_of_aus(model: Path, tmp_path: Path) -> None:
+    shipped = tmp_path / "shipped"
+    make_image_bundle(shipped / "faces")  # made later
+    of_aus = shutil.copytree(model, shipped / "aus")
+    assert find_bundle(None, tmp_path / "none", shipped) == of_aus
+    assert find_bundle("faces", tmp_path / "none", shipped) == shipped / "faces"
+    # of one's own the newest is meant, whatever it reads
+    assert find_bundle(None, shipped, None) == shipped / "faces"
+
+
 def test_shipped_models_come_after_the_workspace(model: Path, tmp_path: Path) -> None:
     shipped = tmp_path / "shipped"
     shutil.copytree(model, shipped / "mine")
@@ -210,12 +221,12 @@ def reserve(models: Path) -> Any:
 
 @pytest.fixture
 def one_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stopped(noun.datetime):
+    class Stopped(runs.datetime):
         @classmethod
         def now(cls, tz: Any = None) -> Any:
             return cls(2026, 1, 2, 3, 4, 5, tzinfo=tz)
 
-    monkeypatch.setattr(noun, "datetime", Stopped)
+    monkeypatch.setattr(runs, "datetime", Stopped)
 
 
 @pytest.mark.usefixtures("one_second")

@@ -305,6 +305,13 @@ def _made_at(path: Path) -> tuple[str, str]:
         return "", path.name
 
 
+def _reads_aus(path: Path) -> bool:
+    try:
+        return bool(read_json(path / FACTS_NAME).get("input") == AU_INPUT)
+    except DataError:
+        return False
+
+
 def find_bundle(
     model: str | None = None,
     workspace_models: Path = Path("models"),
@@ -315,7 +322,7 @@ def find_bundle(
     Args:
         model: a path; or a plain name: of a bundle or file here, else in the workspace's models
             folder, else among the shipped ones. None takes the workspace's newest, else the
-            shipped one.
+            shipped one that reads AUs.
 
     Raises:
         UsageError: there is no such model.
@@ -323,7 +330,10 @@ def find_bundle(
     folders = [workspace_models, *([shipped_models] if shipped_models else [])]
     if model is None:
         for folder in folders:
-            if bundles := list_bundles(folder):
+            bundles = list_bundles(folder)
+            if folder is shipped_models:  # the main job is about AUs
+                bundles = [path for path in bundles if _reads_aus(path)]
+            if bundles:
                 return bundles[0]
         raise UsageError(
             f"There is no model in {workspace_models} yet.", hint="train one: aufer train"
