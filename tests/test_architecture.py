@@ -24,7 +24,18 @@ VERBS = {"init", "doctor", "extract", "build_dataset", "data_check", "train", "e
     "train_images",
 }
 EDGES = {"openface", "classifiers", "live"}
-HEAVY = {"tensorflow", "keras", "tf2onnx", "cv2", "sklearn", "scipy", "matplotlib", "docker", "onnx", "onnxruntime"}
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "cv2",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "docker",
+    "onnx",
+    "onnxruntime",
+}
 HEAVY_FOR_THE_COMMAND_LINE = HEAVY | {"pandas", "numpy", "PIL", "jinja2", "tqdm", "psutil"}
 
 

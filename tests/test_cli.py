@@ -129,6 +129,19 @@ def test_a_setting_above_the_sections_is_for_every_command_that_has_it(
     aufer("models", "list").check()
 
 
+@pytest.mark.parametrize("value", ['["sad", "happy"]', '"sad"', "[]"])
+def test_an_option_that_may_be_repeated_is_a_list_of_texts(
+    aufer: RunAufer, sample: Path, tmp_path: Path, value: str
+) -> None:
+    (tmp_path / "aufer.toml").write_text(f"[explain]\nwhy-not = {value}\nmost = 1\n")
+    ran = aufer("explain", "openface-aus", sample / "test", "--json").check()
+    (face,) = json.loads(ran.out)["faces"]
+    assert set(face["shown"]) == {face["answer"], *re.findall("[a-z]+", value)}
+    (tmp_path / "aufer.toml").write_text("[explain]\nrow = 3\n")
+    ran = aufer("explain", "openface-aus", sample / "test").check(2)
+    assert "row must be a text or several, not 3" in ran.err
+
+
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [

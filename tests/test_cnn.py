@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -26,13 +27,15 @@ from aufer.classifiers.cnn_network import build, predict, to_onnx
 from aufer.classifiers.cnn_pictures import read_picture_set
 from aufer.classifiers.cnn_recipe import CnnRecipe
 from aufer.classifiers.cnn_state import STATE_NAME, State, read_state, write_state
+from aufer.classifiers.cnn_unfinished import find_newest
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, DataError, Interrupted, UsageError
+from aufer.evaluate import evaluate_held_out
 from aufer.files import sha256_of
 from aufer.image_input import ImageInput
 from aufer.images import find_images
 from aufer.near_copies import join_near_copies
-from aufer.runs import training_folder
+from aufer.runs import training_alone, training_folder
 from aufer.train_images import train_images
 from tests.running import RunAufer
 from tests.stripes import save_striped
@@ -251,6 +254,12 @@ def test_the_figures_of_the_bundle_are_those_of_its_model(whole: Path, stripes: 
         assert accuracy["k"] == (said == pictures.labels[of_part]).sum()
 
 
+def test_its_own_pictures_are_tested_on_by_their_folder(whole: Path, stripes: Path) -> None:
+    with pytest.raises(UsageError, match="reads pictures") as raised:
+        evaluate_held_out(read_bundle(whole))
+    assert f"--testset {stripes}" in str(raised.value.hint)
+
+
 def test_early_stopping_and_a_bundle_that_names_no_picture(stripes: Path, tmp_path: Path) -> None:
     shutil.copytree(stripes, tmp_path / "some")
     (tmp_path / "some" / "happy" / "cut.png").write_bytes(b"\x89PNG\r\n")
@@ -365,6 +374,51 @@ def test_an_unfinished_training_is_not_lost_by_beginning_anew(
     assert read_state(training_folder(unfinished)).history == []
 
 
+@pytest.mark.parametrize("how", ["resume", "force"])
+def test_two_processes_do_not_train_one_bundle(unfinished: Path, stripes: Path, how: str) -> None:
+    before = (training_folder(unfinished) / STATE_NAME).read_bytes()
+    with (
+        training_alone(unfinished),
+        pytest.raises(AuferError, match=r"Another process is training .* now"),
+    ):
+        train_images(stripes, out=unfinished, **{how: True})
+    assert (training_folder(unfinished) / STATE_NAME).read_bytes() == before
+
+
+def test_a_training_holds_its_name_from_the_first_step_on(stripes: Path, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def look(*told: object) -> None:
+        (folder,) = tmp_path.iterdir()
+        seen.extend([folder.name, *sorted(path.name for path in folder.iterdir())])
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            sqlite3.connect(folder / "lock", timeout=0).execute("BEGIN EXCLUSIVE")
+        press_ctrl_c()
+
+    with pytest.raises(Interrupted):
+        train_images(stripes, models_folder=tmp_path, on_start=look, **QUICK)
+    assert seen[0].startswith(".stripes-cnn-")
+    assert seen[1:] == ["lock", STATE_NAME]
+
+
+def test_what_is_refused_costs_no_unfinished_training(unfinished: Path, stripes: Path) -> None:
+    with pytest.raises(DataError, match="is no emotion of this study"):
+        wrong = {**QUICK, "emotions": Emotions(("angry", "happy"))}
+        train_images(stripes, out=unfinished, force=True, **wrong)
+    assert read_state(training_folder(unfinished)).best_epoch == 1
+    with training_alone(unfinished.with_name("nothing")) as folder:
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
+def test_the_same_images_by_another_name(
+    unfinished: Path, stripes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (unfinished.parent / ".killed-at-once.training").mkdir()
+    monkeypatch.chdir(stripes.parent)
+    assert find_newest(unfinished.parent, Path("stripes")) == unfinished
+
+
 def test_the_state_survives_the_disk(tmp_path: Path) -> None:
     row = {"epoch": 1, "loss": 2.0, "accuracy": 0.5, "val_loss": 1.5, "val_accuracy": 0.5}
     weights = [np.arange(6, dtype=np.float32).reshape(2, 3), np.array(7, dtype=np.int64)]
@@ -446,6 +500,8 @@ def test_images_that_can_not_be_learnt_from_are_refused(stripes: Path, tmp_path:
         ("--kind cnn --images stripes --recipe reference", "--recipe is for models of AUs"),
         ("--kind cnn --images stripes --ensemble 3", "--ensemble is for models of AUs"),
         ("--kind cnn --images stripes --cv 5", "--cv is for models of AUs"),
+        (". --kind cnn", "train --kind cnn --images ."),
+        (".", "train --kind cnn --images ."),
         ("--kind cnn --images nowhere", "The images folder nowhere does not exist"),
     ],
 )

@@ -20,16 +20,20 @@ from aufer.comparison.disagreements import N_SHOWN
 from aufer.comparison.figures import leading_view
 from aufer.comparison.fused import Validation
 from aufer.comparison.matching import find_overlap, match_images
-from aufer.comparison.page import write_comparison
+from aufer.comparison.page import comparison_folder, write_comparison
+from aufer.comparison.reasons import add_reasons
 from aufer.comparison.stored import Stored, is_stored, read_stored
-from aufer.comparison.text import sentences
+from aufer.comparison.tables import make_tables
+from aufer.comparison.text import describe_copies, describe_coverage, sentences
 from aufer.emotions import DEFAULT_NAMES, Emotions
 from aufer.errors import AuferError, DataError, UsageError
 from aufer.evaluate import evaluate
 from aufer.explaining.outputs import value_of
 from aufer.explaining.shapley import exact_shares
 from aufer.files import hash_files, to_json, write_text
+from aufer.groups import Grouping
 from aufer.image_input import ImageInput
+from aufer.normalization import NEUTRAL, Normalization
 from aufer.openface.faces import read_faces
 from aufer.report.of_model import read_rows
 from aufer.report.page import DIGITS
@@ -146,6 +150,71 @@ def test_an_emotion_beyond_those_asked_for_is_masked_or_wrong(
         compare(two, faces, extra="both")
 
 
+def test_the_labels_don_t_say_what_is_asked_for(models: dict[str, Bundle], faces: AuTable) -> None:
+    """Where one emotion only is there, saying another one is wrong all the same."""
+    two = [models["bright"], models["seven"]]
+    happy = faces.picked((faces.frame["emotion"] == "happy").to_numpy())
+    facts = compare(two, happy).facts
+    assert facts["emotions"] == list(DEFAULT_NAMES)
+    assert facts["testset"]["by_emotion"] == {n: 11 * (n == "happy") for n in DEFAULT_NAMES}
+    assert facts["models"][1]["extra_emotions"] == ["fear"]
+    every = compare(two, faces).facts
+    for few, all_of_them in zip(leading_view(facts)["models"], leading_view(every)["models"]):
+        assert few["accuracy"]["k"] == all_of_them["per_emotion"][2]["recall"]["k"]
+    to_json(facts)
+    assert compare(two, faces, emotions=Emotions(("happy", "sad"))).facts["emotions"] == [
+        "happy",
+        "sad",
+    ]
+
+
+def test_what_is_said_of_coverage_and_copies(compared: Comparison) -> None:
+    assert describe_coverage(compared.facts).startswith("A model of AUs can't answer where no face")
+    of_pictures = [{**model, "input": "image"} for model in compared.facts["models"]]
+    said = describe_coverage({**compared.facts, "models": of_pictures})
+    assert said.startswith("openface-aus answers ")
+    unknown = [{**model, "seen_checked": False, "seen": []} for model in compared.facts["models"]]
+    said = describe_copies({**compared.facts, "models": unknown, "n_seen": 0})
+    assert said.startswith("What openface-aus, bright and seven were trained on is not known")
+    unknown[0]["seen_checked"] = True
+    said = describe_copies({**compared.facts, "models": unknown, "n_seen": 0})
+    assert said.startswith("No test image was found among the training images of the other models.")
+
+
+def test_small_numbers_and_p_values_are_readable(compared: Comparison) -> None:
+    tables = make_tables(compared.facts, [])
+    (pair, *_), cost = tables["pairs"].rows, tables["cost"]
+    columns = {column.key: column for column in (*tables["pairs"].columns, *cost.columns)}
+    assert columns["p"].show(1e-9) == "< 0.001"
+    assert columns["p"].show(0.04321) == "0.043"
+    assert columns["inference_ms"].show(0.00012345) == "0.000123"
+    assert columns["inference_ms"].show(1234.5) == "1,234"
+    assert "needed_holm" in pair
+    limits = {column.key: column for column in tables["models"].columns}["macro_f1_limits"]
+    assert limits.show((0.41, 0.47)) == "0.410 to 0.470"
+
+
+def test_a_name_may_hold_anything(faces: AuTable, tmp_path: Path) -> None:
+    odd = make_image_bundle(tmp_path / "a$_{$ <b>&")
+    plain = make_image_bundle(tmp_path / "fusion")
+    found = compare([read_bundle(odd), read_bundle(plain)], faces)
+    names = [model["name"] for model in found.facts["models"]]
+    assert names == ["a$_{$ <b>&", f"{tmp_path.name}/fusion"]
+    page = write_comparison(
+        tmp_path / "r", found.facts, found.predictions, found.disagreements, found.pictures
+    )
+    html = page.read_text(encoding="utf-8")
+    assert "<b>" not in html
+    assert "a$_{$ &lt;b&gt;&amp;" in html
+    assert "a$_{$ &lt;b&gt;&amp;" in (page.parent / "figures" / "accuracy.svg").read_text()
+
+
+def test_stored_answers_are_told_apart_by_their_folders() -> None:
+    names = ["reports/one/predictions.csv", "two/predictions.csv", "theirs.csv", "face-cnn"]
+    folder = comparison_folder(Path("reports"), names, Path("data/testset"))
+    assert folder == Path("reports/compare-one-two-theirs-face-cnn-on-testset")
+
+
 def test_the_time_and_size_of_each(compared: Comparison, models: dict[str, Bundle]) -> None:
     of_aus, bright, seven = compared.facts["models"]
     assert of_aus["preprocessing_ms"] is None
@@ -260,6 +329,29 @@ def test_answers_of_aus_come_with_the_aus_that_moved_them_most(
         au = INTENSITY_COLUMNS[int(np.abs(own).argmax())].removesuffix("_r")
         assert answer["reason"].startswith(f"{au} ")
         assert f": {own[np.abs(own).argmax()]:+.2f}".replace("-", "−") in answer["reason"]
+
+
+def test_reasons_of_aus_relative_to_a_person_whose_neutral_face_is_not_compared() -> None:
+    class Relative:
+        path, name, features, image_input = Path(), "relative", INTENSITY_COLUMNS, None
+        emotions = Emotions(("happy", "neutral"))
+
+        @property
+        def facts(self) -> dict[str, dict]:
+            return {"dataset": {"normalization": Normalization(NEUTRAL).facts()}}
+
+        def predict_proba(self, values: np.ndarray) -> np.ndarray:
+            p = 1 / (1 + np.exp(-values[:, INTENSITY_COLUMNS.index("AU12_r")]))
+            return np.column_stack([p, 1 - p])
+
+    faces = _images("f", 2)
+    frame = faces.frame.assign(emotion=["neutral", "happy"], group="ann", confidence=0.98)
+    frame[list(INTENSITY_COLUMNS)] = 0.0
+    frame["AU12_r"] = [1.0, 3.0]
+    faces = replace(faces, frame=frame, grouping=Grouping.by_column(["ann", "ann"]))
+    shown = [{"row": 0, "models": [{"name": "relative", "predicted": "happy", "reason": ""}]}]
+    add_reasons(shown, {"relative": Relative()}, faces, np.array([1]))
+    assert shown[0]["models"][0]["reason"] == "AU12 lip corner puller 2: +0.38"
 
 
 def test_disagreements_side_by_side(compared: Comparison, faces: AuTable) -> None:

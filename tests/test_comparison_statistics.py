@@ -14,6 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from aufer.comparison.contender import MASK, WRONG, Contender, distinct_names
+from aufer.comparison.disagreements import find_disagreements
 from aufer.comparison.figures import ALL, UNSEEN, make_views
 from aufer.comparison.fusion import LOGARITHMS, MEANS, PROBABILITIES, fit_fusion, fuse
 from aufer.comparison.pairs import (
@@ -25,7 +26,7 @@ from aufer.comparison.pairs import (
     images_needed,
     mcnemar,
 )
-from aufer.comparison.text import describe_pair
+from aufer.comparison.text import about, describe_pair
 from aufer.errors import DataError
 from aufer.metrics import wilson_interval
 
@@ -127,6 +128,33 @@ def test_whole_persons_are_drawn_where_they_are_known() -> None:
     assert low <= pair["difference"] <= high
 
 
+def test_what_single_images_tell_must_hold_of_groups() -> None:
+    right = np.zeros((2, 200), dtype=bool)
+    right[0], right[1, 40:] = True, True  # all of the difference is one person's
+    groups = np.repeat([f"p{number}" for number in range(5)], 40).astype(object)
+    (pair,) = compare_pairs(["x", "y"], right, np.ones_like(right), groups)
+    assert pair["p_holm"] < 0.001
+    assert pair["by_group"][0] == 0
+    assert not pair["differ"]
+    said = describe_pair(pair)
+    assert said.startswith("200 images of these groups can't tell x and y apart (100.0 % and 80.0")
+    assert "the difference is +0.0 to +" in said
+    (turned,) = compare_pairs(["y", "x"], right[::-1], np.ones_like(right), groups)
+    assert describe_pair(turned) == said
+    each = np.array([f"p{number}" for number in range(200)], dtype=object)
+    (pair,) = compare_pairs(["x", "y"], right, np.ones_like(right), each)
+    assert pair["differ"]
+
+
+def test_the_number_of_images_is_one_that_holm_s_correction_takes() -> None:
+    right = np.zeros((3, 60), dtype=bool)
+    right[0, :48], right[1, 5:50], right[2, 10:57] = True, True, True
+    pairs = _pairs(right, np.ones_like(right))
+    pair = pairs[0]
+    assert pair["needed_holm"] > pair["needed"] > 60
+    assert f"about {about(pair['needed_holm'])} would" in describe_pair(pair)
+
+
 def test_the_sentence_that_follows() -> None:
     right = np.zeros((2, 60), dtype=bool)
     right[0, :48], right[1, 5:50] = True, True  # 48 and 45 of 60
@@ -167,7 +195,8 @@ def test_emotions_that_are_not_asked_for_are_masked_or_stay() -> None:
     one = contender("x", [[0.2, 0.5, 0.3], [0.0, 1.0, 0.0]], ("sad", "fear", "happy"))
     names, p = one.over(NAMES, MASK)
     assert names == NAMES
-    assert p.tolist() == [pytest.approx([0.6, 0.4]), [0.5, 0.5]]
+    assert p[0].tolist() == pytest.approx([0.6, 0.4])
+    assert np.isnan(p[1]).all()  # it says nothing of the others: that is no answer
     names, p = one.over(NAMES, WRONG)
     assert names == ("happy", "sad", "fear")
     assert p[0].tolist() == pytest.approx([0.3, 0.2, 0.5])
@@ -206,6 +235,25 @@ def test_views_with_and_without_copies_masked_and_not() -> None:
     assert set(alone["views"]) == {ALL}
 
 
+def test_an_answer_that_is_masked_altogether_is_none() -> None:
+    truth = np.array(["happy", "sad", "happy"], dtype=object)
+    sure = contender("sure", [[0, 0, 1], [0, 1, 0], [1, 0, 0]], (*NAMES, "fear"))
+    other = contender("other", [[0.1, 0.9], [0.3, 0.7], [0.6, 0.4]])
+    found = make_views([sure, other], truth, NAMES, np.full(3, "", dtype=object), {})["views"][ALL]
+    masked, wrong = (found[extra]["models"][0] for extra in (MASK, WRONG))
+    assert (masked["accuracy"]["k"], masked["n_answered"]) == (2, 2)
+    assert (wrong["accuracy"]["k"], wrong["n_answered"]) == (2, 3)
+    assert found[MASK]["n_common"] == 2
+    images = ["a", "b", "c"]
+    assert find_disagreements([sure, other], images, truth, NAMES, MASK) == []
+    (case,) = find_disagreements([sure, other], images, truth, NAMES, WRONG)
+    assert case["models"][0]["predicted"] == "fear"
+    three = [sure, other, contender("third", [[0.9, 0.1], [0.3, 0.7], [0.6, 0.4]])]
+    (case,) = find_disagreements(three, images, truth, NAMES, MASK)
+    assert case["models"][0]["predicted"] == ""
+    assert "emotions that are not asked for" in case["models"][0]["reason"]
+
+
 def test_models_of_one_name_are_told_apart(tmp_path: object) -> None:
     from pathlib import Path
 
@@ -216,6 +264,10 @@ def test_models_of_one_name_are_told_apart(tmp_path: object) -> None:
         "b",
     ]
     assert distinct_names(["a", "a"], [Path("x/a"), Path("x/a")]) == ["x/a (1)", "x/a (2)"]
+    assert distinct_names(["fusion", "b"], [Path("x/f"), Path("b")], ["fusion"]) == [
+        "x/fusion",
+        "b",
+    ]
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -518,6 +518,8 @@ def test_where_a_model_of_pictures_looked(tmp_path: Path) -> None:
     (face,) = found.facts["faces"]
     assert (face["answer"], found.facts["baseline"]) == ("happy", None)
     assert face["saliency"]["upper"] > 0.75
+    assert 0.05 < face["most_lost"] < 0.5
+    assert f"takes {100 * face['most_lost']:.1f} points" in "\n".join(lines(EN, found.facts))
     assert sum(face["saliency"].values()) == pytest.approx(1)
     assert found.facts["n_failed"] == 1
     assert found.facts["unanswered"][0]["status"] == "unreadable"

@@ -32,6 +32,8 @@ from aufer.openface.faces import read_faces
 from aufer.prototypes import prototype_agreement
 from aufer.splits import TRAINING_PARTS
 from aufer.train import train
+from tests.image_model import make_image_bundle
+from tests.running import RunAufer
 
 NAMES = ("angry", "disgust", "happy", "neutral", "sad", "surprise")
 
@@ -405,3 +407,11 @@ def test_of_a_model_of_pictures_it_says_what_there_is_not(tmp_path: Path) -> Non
     assert sentences(found) == [found["why_not"]]
     text = write_whole(tmp_path / "page", found).read_text()
     assert "saliency map" in text
+
+
+def test_the_command_says_that_a_model_of_pictures_has_no_aus(
+    aufer: RunAufer, tmp_path: Path
+) -> None:
+    model = make_image_bundle(tmp_path / "bright")
+    ran = aufer("explain", model, "--testset", "nowhere").check()  # which is not read in vain
+    assert "warning: This model reads pictures, not AUs" in ran.err

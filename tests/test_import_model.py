@@ -245,6 +245,18 @@ def test_a_zip_that_is_cut_or_none(
     assert nothing_is_left(models)
 
 
+def test_a_zip_with_damaged_data(tmp_path: Path, take: Take) -> None:
+    noise = np.random.default_rng(0).integers(0, 60, 100_000, dtype=np.uint8).tobytes()
+    path = make_zip(tmp_path / "model.zip", {"keras_model.h5": noise})
+    data = path.read_bytes()
+    path.write_bytes(data[:1000] + b"\xff" * 100 + data[1100:])
+    with pytest.raises(DataError, match="no zip file, or is cut"):
+        take(path)
+    path.rename(tmp_path / "model.keras")
+    with pytest.raises(DataError, match="no Keras model, or is cut"):
+        take(tmp_path / "model.keras", emotions=SIX, scale="0-1")
+
+
 def test_a_folder_without_a_model_with_several_or_that_is_a_bundle(
     export: Export, tmp_path: Path, take: Take
 ) -> None:
@@ -439,6 +451,22 @@ def test_weights_that_lie_elsewhere_or_are_absurd(
         file.create_dataset("model_weights/x", (1 << 34,), "f4", chunks=(1 << 20,))
     with pytest.raises(DataError, match="bytes of weights in a small file"):
         take(export.folder)
+
+
+def test_weights_in_an_archive_that_lie_elsewhere(keras: Any, tmp_path: Path, take: Take) -> None:
+    import h5py
+
+    (tmp_path / "secret").write_bytes(bytes(400))
+    image_network(keras).save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    inner = tmp_path / "inner.h5"
+    inner.write_bytes(parts["model.weights.h5"])
+    with h5py.File(inner, "r+") as file:
+        file.create_dataset("x", (100,), "f4", external=[(str(tmp_path / "secret"), 0, 400)])
+    make_zip(tmp_path / "bad.keras", {**parts, "model.weights.h5": inner.read_bytes()})
+    with pytest.raises(DataError, match="'x' lie in another file"):
+        take(tmp_path / "bad.keras", emotions=SIX, scale="0-1")
 
 
 @pytest.mark.parametrize(

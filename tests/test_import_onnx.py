@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from aufer.action_units import INTENSITY_COLUMNS
 from aufer.bundle import Bundle
 from aufer.classifiers.foreign.labels import read_labels, to_emotions
 from aufer.classifiers.foreign.presets import PRESETS, SCALES, parse_input
+from aufer.classifiers.open_model import open_model
 from aufer.emotions import Emotions
 from aufer.errors import AuferError, DataError, UsageError
 from tests.foreign_case import (
@@ -117,6 +119,30 @@ def test_onnx_files_that_are_refused(tmp_path: Path, take: Take, models: Path) -
     )
     with pytest.raises(DataError, match="lie in another file"):
         take(tmp_path / "outside.onnx", emotions=TWO, scale="0-1")
+    model = onnx.load(tmp_path / "outside.onnx", load_external_data=False)
+    inside = model.graph.initializer.pop(0)  # a weight may stand in a node too
+    model.graph.node.insert(0, onnx.helper.make_node("Constant", [], [inside.name], value=inside))
+    (tmp_path / "outside.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(DataError, match="lie in another file"):
+        take(tmp_path / "outside.onnx", emotions=TWO, scale="0-1")
+    model = onnx.load(path)
+    model.graph.node.append(onnx.helper.make_node("Identity", ["answer"], ["passed on"]))
+    model.graph.node[-2].op_type = "Sigmoid"
+    del model.graph.node[-2].attribute[:]
+    model.graph.output[0].name = "passed on"
+    (tmp_path / "sigmoid.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(DataError, match="a sigmoid"):
+        take(tmp_path / "sigmoid.onnx", emotions=TWO, scale="0-1")
+    for side, size in (("width", (90_000, 6, 1)), (90_000, None)):
+        model = onnx.load(path)
+        sides = model.graph.input[0].type.tensor_type.shape.dim
+        if isinstance(side, int):
+            sides[2].dim_value = side
+        else:
+            sides[2].dim_param = side
+        (tmp_path / "huge.onnx").write_bytes(model.SerializeToString())
+        with pytest.raises(DataError, match="1 to 2048 pixels, not 90000"):
+            take(tmp_path / "huge.onnx", emotions=TWO, scale="0-1", size=size)
     model = onnx.load(path)
     model.graph.node[0].domain = "mine"
     model.opset_import.append(onnx.helper.make_opsetid("mine", 1))
@@ -133,6 +159,19 @@ def test_files_of_other_libraries(tmp_path: Path, take: Take, name: str, word: s
     (tmp_path / name).write_bytes(b"data")
     with pytest.raises(UsageError, match=word):
         take(tmp_path / name, emotions=SIX)
+
+
+@pytest.mark.parametrize("name", ["faces.onnx", "my faces.zip", "export"])
+def test_a_model_that_is_used_before_it_is_imported(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if path.suffix:
+        path.write_bytes(b"data")
+    else:
+        path.mkdir()
+        (path / "keras_model.h5").write_bytes(b"data")
+    with pytest.raises(UsageError, match="no bundle yet") as raised:
+        open_model(str(path))
+    assert str(raised.value.hint).endswith(f"aufer import-model {shlex.quote(str(path))}")
 
 
 def test_importing_onnx_needs_no_tensorflow(tmp_path: Path) -> None:

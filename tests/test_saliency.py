@@ -10,7 +10,7 @@ import pytest
 
 from aufer.emotions import Emotions
 from aufer.errors import UsageError
-from aufer.explaining.saliency import overlay, patches_of, saliency_map
+from aufer.explaining.saliency import overlay, patches_of, probability_lost, saliency_map
 from aufer.image_input import ImageInput
 from aufer.plots import BLUE, ORANGE
 
@@ -53,7 +53,9 @@ def picture(height: int = 40, width: int = 30, channels: int = 1) -> np.ndarray:
 
 def test_it_points_at_what_the_model_looks_at() -> None:
     model = Looks(ImageInput(30, 40))
-    found = saliency_map(model, picture(), 1)
+    lost = probability_lost(model, picture(), 1)
+    found = saliency_map(lost)
+    assert found == pytest.approx(lost / lost.max())
     assert found.shape == (40, 30)
     assert found.dtype == np.float64
     assert found.max() == 1
@@ -65,11 +67,15 @@ def test_it_points_at_what_the_model_looks_at() -> None:
 
 def test_the_sign_is_kept() -> None:
     # the upper half, covered with the mean grey, gets brighter, and that would add to it
-    found = saliency_map(Looks(ImageInput(30, 40), upper=0.5, lower=0.0), picture(), 1)
+    found = saliency_map(
+        probability_lost(Looks(ImageInput(30, 40), upper=0.5, lower=0.0), picture(), 1)
+    )
     assert found[:10].max() < 0
     assert found.min() == -1
     # what speaks against one emotion speaks for the other of two
-    other = saliency_map(Looks(ImageInput(30, 40), upper=0.5, lower=0.0), picture(), 0)
+    other = saliency_map(
+        probability_lost(Looks(ImageInput(30, 40), upper=0.5, lower=0.0), picture(), 0)
+    )
     assert other == pytest.approx(-found, abs=1e-5)
 
 
@@ -83,7 +89,7 @@ def test_it_is_the_mean_over_the_patches_by_brute_force() -> None:
             p = 0.5 + (values * weights).sum(axis=(1, 2, 3))
             return np.column_stack([1 - p, p])
 
-    found = saliency_map(Linear(ImageInput(10, 12, 3)), pixels, 1)
+    found = saliency_map(probability_lost(Linear(ImageInput(10, 12, 3)), pixels, 1))
     difference = ((pixels - pixels.mean(axis=(0, 1))) * weights).sum(axis=2)
     expected = np.zeros((12, 10))
     for row, column in np.ndindex(12, 10):
@@ -111,7 +117,7 @@ def test_the_patches_cover_the_picture(height: int, width: int) -> None:
 
 
 def test_a_model_that_sees_nothing_gives_zeros() -> None:
-    found = saliency_map(Looks(ImageInput(30, 40), lower=0.0), picture(), 1)
+    found = saliency_map(probability_lost(Looks(ImageInput(30, 40), lower=0.0), picture(), 1))
     assert not found.any()
 
 
@@ -135,8 +141,8 @@ def test_the_overlay_is_orange_for_and_blue_against() -> None:
 def test_what_can_not_be_is_refused() -> None:
     model = Looks(ImageInput(30, 40))
     with pytest.raises(UsageError, match=r"pictures of the shape \(40, 30, 1\)"):
-        saliency_map(model, picture(30, 40), 1)
+        saliency_map(probability_lost(model, picture(30, 40), 1))
     with pytest.raises(UsageError, match="no emotion number 2"):
-        saliency_map(model, picture(), 2)
+        saliency_map(probability_lost(model, picture(), 2))
     with pytest.raises(UsageError, match="takes AUs"):
-        saliency_map(Looks(None), picture(), 1)
+        probability_lost(Looks(None), picture(), 1)

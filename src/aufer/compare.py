@@ -23,12 +23,12 @@ from aufer.comparison.contender import (
 )
 from aufer.comparison.disagreements import N_SHOWN, find_disagreements
 from aufer.comparison.figures import ALL, UNSEEN, make_views
-from aufer.comparison.fused import Validation, fit_parts, fused_contender, parts_of
+from aufer.comparison.fused import FUSION, Validation, fit_parts, fused_contender, parts_of
 from aufer.comparison.matching import match_images
 from aufer.comparison.page import SCHEMA
 from aufer.comparison.reasons import add_reasons
 from aufer.comparison.stored import Stored
-from aufer.emotions import Emotions
+from aufer.emotions import DEFAULT_NAMES, Emotions
 from aufer.errors import DataError, UsageError
 from aufer.model import Model
 from aufer.progress import Progress, no_progress
@@ -75,7 +75,8 @@ def compare(
         entrants: two or more models, or stored answers of models.
         faces: the test images with their emotions, AUs for models of AUs, paths for models of
             pictures; None: those of the stored answers. testset: where they come from.
-        emotions: test images of others are left out; None: all that occur.
+        emotions: test images of others are left out, and only these are asked for; None: all that
+            occur, and those of the usual six that every model knows.
         extra: which figures lead where a model knows more emotions, one of `contender.EXTRAS`.
         min_confidence: faces fitted by OpenFace with less are not answered by models of AUs.
         common: where the stored answers are of other images, take those that all have.
@@ -85,13 +86,13 @@ def compare(
 
     Raises:
         UsageError: fewer than two models; models and no faces; no two models to fuse.
-        DataError: no image; emotions that a model doesn't know; different image sets; validation
-        images that are test or training images all of them.
+        DataError: no image; fewer than two emotions asked for; emotions that a model doesn't know;
+        different image sets; validation images that are test or training images all of them.
     """
     if extra not in EXTRAS:
         raise UsageError(f"There is no way '{extra}' to count; known are {', '.join(EXTRAS)}.")
     _check_entrants(entrants, faces)
-    titles = distinct_names([e.name for e in entrants], [e.path for e in entrants])
+    titles = distinct_names([e.name for e in entrants], [e.path for e in entrants], (FUSION,))
     known = join_emotions(entrant.emotions for entrant in entrants)
     if emotions is not None:
         emotions = Emotions(tuple(known.find_name(name) or name for name in emotions))
@@ -104,12 +105,12 @@ def compare(
                                   sources, common=common)  # fmt: skip
     rows = [np.flatnonzero(k)[m] for k, m in zip(kept, matched, strict=True)]
     tested = tables[0].picked(rows[0])
-    names = _names_of(tested, emotions, known)
     contenders = [
         replace(each, emotions=tuple(known.find_name(name) or name for name in each.emotions))
         for each in _ask(entrants, titles, tables, rows, min_confidence, progress)
     ]
     shared = [name for name in known if all(name in c.emotions for c in contenders)]
+    names = _names_of(tested, emotions, known, shared)
     for contender in contenders:
         contender.check_knows(names, shared)
     fusion = None
@@ -144,7 +145,8 @@ def compare(
         if images == ALL or not each["seen"]
     ]
     models = {t: e for t, e in zip(titles, entrants, strict=True) if not isinstance(e, Stored)}
-    add_reasons(disagreements[:N_SHOWN], models, tested)
+    if models:
+        add_reasons(disagreements[:N_SHOWN], models, tables[0], rows[0])
     facts = {
         "schema": SCHEMA,
         **made_by(),
@@ -225,12 +227,27 @@ def _of_emotions(faces: AuTable, emotions: Emotions | None) -> np.ndarray:
     return kept
 
 
-def _names_of(faces: AuTable, emotions: Emotions | None, known: Emotions) -> tuple[str, ...]:
-    """The emotions that are asked for: those that were typed, or that occur."""
+def _names_of(
+    faces: AuTable, emotions: Emotions | None, known: Emotions, shared: Sequence[str]
+) -> tuple[str, ...]:
+    """The emotions that are asked for.
+
+    Those that were typed; else those that occur, and those of the usual six that every model knows:
+    were answers that don't occur left out, the labels would have helped the models.
+    """
     if emotions is not None:
-        return tuple(emotions.names)
-    there = set(faces.frame["emotion"])
-    return (*(n for n in known if n in there), *sorted(there - set(known)))
+        names = tuple(emotions.names)
+    else:
+        usual = {known.find_name(name) for name in DEFAULT_NAMES}
+        there = set(faces.frame["emotion"])
+        asked = there | (usual & set(shared))
+        names = (*(n for n in known if n in asked), *sorted(there - set(known)))
+    if len(names) < 2:
+        raise DataError(
+            f"Only {names[0]} is asked for: every answer would be right.",
+            hint="compare on two emotions or more: --emotions angry,happy,…",
+        )
+    return names
 
 
 def _ask(
@@ -287,7 +304,7 @@ def _tabulate(contenders: Sequence[Contender], faces: AuTable, seen: np.ndarray)
         "seen_in_training": seen,
     }
     for contender in contenders:
-        words = answers_of(contender.probabilities, contender.answered, contender.emotions)
+        words = answers_of(contender.probabilities, contender.emotions)
         columns[f"{contender.name}.status"] = contender.status
         columns[f"{contender.name}.predicted"] = words
         for name, p in zip(contender.emotions, contender.probabilities.T, strict=True):

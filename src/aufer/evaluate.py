@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,8 +87,15 @@ def evaluate_held_out(
     a model that was not fitted to it.
 
     Raises:
-        UsageError: the model has neither.
+        UsageError: the model has neither, or reads pictures, which no bundle holds.
     """
+    if model.image_input is not None:
+        folder = shlex.quote(str(model.facts.get("dataset", {}).get("path", "FOLDER")))
+        raise UsageError(
+            f"The model {model.name} reads pictures, and it comes without any.",
+            hint=f"name their folder: aufer evaluate --model {model.name} --testset {folder}; the "
+            "ones that it was trained on are left out of the first figures",
+        )
     rows = read_rows(model)
     if rows is not None and rows["aus"].str.startswith(DIGEST_PREFIX).any():
         raise UsageError(

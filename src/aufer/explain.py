@@ -31,7 +31,7 @@ from aufer.explaining.face_picture import FacePicture
 from aufer.explaining.outputs import PROBABILITY, SCALES
 from aufer.explaining.page import SCHEMA
 from aufer.explaining.reasons import Question, explain_faces
-from aufer.explaining.saliency import saliency_map
+from aufer.explaining.saliency import probability_lost, saliency_map
 from aufer.model import Model, answer_faces, normalization_of, relate_faces
 from aufer.openface.faces import read_faces
 from aufer.openface.landmarks import find_landmarks
@@ -302,17 +302,18 @@ def _explain_pictures(
         for row, pixels in zip(part.rows.tolist(), part.of_input[wanted], strict=True):
             probabilities = model.predict_proba(pixels[None])[0].astype(np.float64)
             label = int(probabilities.argmax())
-            saliency = saliency_map(model, pixels, label)
+            lost = probability_lost(model, pixels, label)
             found.append(
                 {
                     "answer": model.emotions.names[label],
                     "probabilities": dict(
                         zip(model.emotions.names, probabilities.tolist(), strict=True)
                     ),
-                    "saliency": _thirds(saliency),
+                    "saliency": _thirds(lost),
+                    "most_lost": float(lost.max()),
                 }
             )
-            pictures.append(FacePicture(paths[row], pixels=pixels, saliency=saliency))
+            pictures.append(FacePicture(paths[row], pixels=pixels, saliency=saliency_map(lost)))
             step(1)
     return found, pictures
 

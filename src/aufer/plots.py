@@ -43,6 +43,7 @@ def new_figure(width: float, height: float) -> Figure:
             "axes.edgecolor": INK,
             "text.color": INK,
             "axes.labelcolor": INK,
+            "text.parse_math": False,  # a $ in a name is a $
         }
     )
     from matplotlib.figure import Figure

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
 from aufer.bundle import FACTS_NAME, SCHEMA
-from aufer.errors import UsageError
+from aufer.errors import AuferError, UsageError
 from aufer.files import check_folder_replaceable
 
 _SUFFIX = ".training"
+_LOCK_NAME = "lock"
 
 
 def named_path(out: Path | None, models_folder: Path, name: str | None) -> Path | None:
@@ -50,7 +53,7 @@ def reserve_bundle_path(
     """The folder for a run: ``named``, or a free name of dataset, kind and time (UTC).
 
     As long as the context lasts, no other process gets the same free name: a hidden folder beside
-    it says that it is taken.
+    it says that it is taken, as that of an unfinished training does.
     """
     if named is not None:
         yield named
@@ -68,7 +71,7 @@ def reserve_bundle_path(
             continue
         try:
             # after the mkdir: who had the name before us wrote the model before giving it back
-            if not path.exists():
+            if not path.exists() and not training_folder(path).exists():
                 yield path
                 return
         finally:
@@ -79,6 +82,34 @@ def reserve_bundle_path(
 def training_folder(bundle: Path) -> Path:
     """The hidden folder beside a future bundle that holds its unfinished training."""
     return bundle.with_name(f".{bundle.name}{_SUFFIX}")
+
+
+@contextmanager
+def training_alone(bundle: Path) -> Iterator[Path]:
+    """Make the folder of an unfinished training, where there is none, and keep other processes out.
+
+    The lock is SQLite's; the system frees it when a process ends, in whatever way.
+
+    Raises:
+        AuferError: another process trains there now.
+    """
+    folder = training_folder(bundle)
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / _LOCK_NAME, timeout=0, isolation_level=None)) as lock:
+        try:
+            lock.execute("PRAGMA journal_mode = MEMORY")  # no second file
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise AuferError(
+                f"Another process is training {bundle} now ({error}).",
+                hint="wait for it; or name another bundle: --out FOLDER",
+            ) from error
+        try:
+            yield folder
+        finally:
+            if [each.name for each in folder.glob("*")] == [_LOCK_NAME]:  # nothing came of it
+                lock.close()
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def find_trainings(models_folder: Path) -> list[Path]:

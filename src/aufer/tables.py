@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,9 @@ LIMITS = "limits"
 NUMBER_LIMITS = "limits of a number"
 """[low, high] of what is no share."""
 NUMBER = "number"
+P_VALUE = "p-value"
+MEASURED = "measured number"
+"""Of any size: three digits."""
 PLAIN = "plain number"
 """A setting: with as many digits as it needs."""
 SPREAD = "spread"
@@ -62,6 +66,10 @@ class Column:
             return f"{value[0]:.3f} to {value[1]:.3f}"
         if self.kind == NUMBER:
             return f"{value:.3f}"
+        if self.kind == P_VALUE:
+            return "< 0.001" if value < 0.001 else f"{value:.3f}"
+        if self.kind == MEASURED:
+            return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
         if self.kind == PLAIN:
             return f"{value:g}"
         if self.kind == SPREAD:
@@ -148,3 +156,11 @@ class Table:
             for row in self.rows
         ]
         return pd.DataFrame(flat)
+
+
+def write_tables(folder: Path, tables: Iterable[Table]) -> None:
+    """Write each table as CSV into a new folder, under its name."""
+    folder.mkdir()
+    for table in tables:
+        path = folder / f"{table.name}.csv"
+        table.frame().to_csv(path, index=False, float_format="%.9g", lineterminator="\n")

@@ -6,7 +6,7 @@ import logging
 import shlex
 import shutil
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,14 @@ from aufer.classifiers.cnn_bundle import Trained, write_bundle
 from aufer.classifiers.cnn_loop import Pictures
 from aufer.classifiers.cnn_pictures import PictureSet, read_picture_set
 from aufer.classifiers.cnn_recipe import CnnRecipe
-from aufer.classifiers.cnn_state import State, write_state
+from aufer.classifiers.cnn_state import State
 from aufer.classifiers.cnn_unfinished import (
+    begin,
     begun_facts,
+    check_not_begun,
     check_same_data,
     find_newest,
-    make_way,
+    is_unfinished,
     read_unfinished,
     same_settings,
 )
@@ -34,7 +36,13 @@ from aufer.errors import Interrupted, UsageError
 from aufer.files import replacing_folder
 from aufer.images import check_folder, find_images
 from aufer.progress import Progress, no_progress
-from aufer.runs import check_bundle_replaceable, named_path, reserve_bundle_path, training_folder
+from aufer.runs import (
+    check_bundle_replaceable,
+    named_path,
+    reserve_bundle_path,
+    training_alone,
+    training_folder,
+)
 from aufer.splits import MOST_SEED, Parts
 
 log = logging.getLogger("aufer")
@@ -110,19 +118,21 @@ def train_images(
         raise UsageError(f"--seed is a whole number from 0 to {MOST_SEED}, not {seed}.")
     check_folder(images)
     named = named_path(out, models_folder, name)
-    state = None
     if resume:
         named = named or find_newest(models_folder, images)
-        state = read_unfinished(named)
-        recipe, seed, emotions = same_settings(state, typed, seed, emotions)
-    seed, emotions = seed or 0, emotions or Emotions()
     if named is not None:
         check_bundle_replaceable(named, force=force)
-        if not resume:
-            make_way(named, force=force)
-    with CtrlC() as ctrl_c:
-        path = None
+        if not resume and not force:
+            check_not_begun(named)
+    with CtrlC() as ctrl_c, ExitStack() as alone:
+        path = state = None
         try:
+            if is_begun := named is not None and is_unfinished(named):
+                alone.enter_context(training_alone(named))
+            if resume and named is not None:
+                state = read_unfinished(named)
+                recipe, seed, emotions = same_settings(state, typed, seed, emotions)
+            seed, emotions = seed or 0, emotions or Emotions()
             found = find_images(images, emotions)
             pictures = read_picture_set(images, found, emotions, recipe.image_input, progress)
             notes = pictures.notes()
@@ -132,17 +142,14 @@ def train_images(
             if state is not None:
                 check_same_data(state, begun)
             ctrl_c.hold("")  # or the folders that are made next might stay behind
-            with (
-                nullcontext(named)
-                if named
-                else reserve_bundle_path(None, models_folder, images.resolve(), KIND) as path,
-                full_disk_is_an_error(path),
-            ):
-                folder = training_folder(path)
-                folder.mkdir(parents=True, exist_ok=True)
+            with reserve_bundle_path(named, models_folder, images.resolve(), KIND) as path:
+                if not is_begun:
+                    alone.enter_context(training_alone(path))
+            folder = training_folder(path)
+            with full_disk_is_an_error(path):
                 if state is None:
                     state = State({**begun, "command": command})
-                    write_state(state, folder)
+                    begin(folder, state)
                 on_start(recipe, len(state.history))
                 classifier = fit(
                     *_to_learn_from(pictures, parts, recipe),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from aufer.errors import DataError
 from aufer.image_input import ImageInput
 from aufer.images import Image
 from aufer.near_copies import join_near_copies
-from aufer.openface.staging import Checked, check_picture
+from aufer.openface.pictures import check_pictures
 from aufer.pictures.pixels import read_pixels
 from aufer.progress import Progress, no_progress
 from aufer.splits import Parts, split_stratified
@@ -25,7 +24,6 @@ from aufer.splits import Parts, split_stratified
 RULE = "stratified by emotion; near copies of a picture stay on one side; persons are unknown"
 
 _COLUMNS = ["image", "sha256", "phash", "emotion"]
-_THREADS = 2
 _N_NAMED = 3
 
 
@@ -134,12 +132,12 @@ def read_picture_set(
     Args:
         images: of the folder, each with an emotion. image_input: the pixels that are wanted.
     """
-    checked = _check([image.path for image in images], progress)
+    checked = check_pictures([image.path for image in images], progress)
     failures = {n: each.failure for n, each in enumerate(checked) if each.failure}
     paths = [None if n in failures else image.path for n, image in enumerate(images)]
     pixels = [np.zeros((0, *image_input.shape), dtype=np.uint8)]
     kept: list[int] = []
-    for part in read_pixels(paths, [image_input], threads=_THREADS):
+    for part in read_pixels(paths, [image_input]):
         pixels.append(part.of_input[image_input])
         kept += part.rows.tolist()
         failures = {**part.failures, **failures}  # the first reason is the better one
@@ -152,20 +150,3 @@ def read_picture_set(
         np.array([emotions.number(str(images[n].emotion)) for n in kept], dtype=np.int64),
         {images[n].name: failures[n] for n in sorted(failures)},
     )
-
-
-def _check(paths: Sequence[Path], progress: Progress) -> list[Checked]:
-    """What is known of each picture, in order."""
-    checked = []
-    with (
-        progress(len(paths), "pictures") as step,
-        ThreadPoolExecutor(_THREADS, "check") as threads,
-    ):
-        try:
-            for each in threads.map(check_picture, paths):
-                checked.append(each)
-                step(1)
-        except BaseException:  # Ctrl-C: thousands may be waiting
-            threads.shutdown(cancel_futures=True)
-            raise
-    return checked

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aufer.bundle import CHECKPOINTS
 from aufer.classifiers.cnn_recipe import CnnRecipe
-from aufer.classifiers.cnn_state import State, read_state
+from aufer.classifiers.cnn_state import STATE_NAME, State, read_state, write_state
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.runs import find_trainings, training_folder
@@ -38,7 +39,10 @@ def find_newest(models_folder: Path, images: Path) -> Path:
         UsageError: there is none.
     """
     for path in find_trainings(models_folder):
-        if read_state(training_folder(path)).facts["images"] == str(images):
+        if not is_unfinished(path):  # killed before it began
+            continue
+        begun_on = Path(read_state(training_folder(path)).facts["images"])
+        if begun_on.resolve() == images.resolve():
             return path
     raise UsageError(
         f"There is no unfinished training on {images} in {models_folder}.",
@@ -52,29 +56,31 @@ def read_unfinished(bundle: Path) -> State:
     Raises:
         UsageError: there is none. DataError: its file is damaged.
     """
-    folder = training_folder(bundle)
-    if not folder.is_dir():
+    if not is_unfinished(bundle):
         raise UsageError(
             f"There is no unfinished training of {bundle}.", hint="begin one, without --resume"
         )
-    return read_state(folder)
+    return read_state(training_folder(bundle))
 
 
-def make_way(bundle: Path, *, force: bool) -> None:
-    """Raise where a bundle has an unfinished training; with ``force`` remove that.
+def is_unfinished(bundle: Path) -> bool:
+    """Whether a future bundle has an unfinished training."""
+    return (training_folder(bundle) / STATE_NAME).is_file()
 
-    Raises:
-        UsageError: there is one.
-    """
-    folder = training_folder(bundle)
-    if not folder.exists():
-        return
-    if not force:
+
+def check_not_begun(bundle: Path) -> None:
+    """Raise `UsageError` where a future bundle has an unfinished training."""
+    if is_unfinished(bundle):
         raise UsageError(
-            f"There is an unfinished training in {folder}.",
+            f"There is an unfinished training in {training_folder(bundle)}.",
             hint="go on with it: --resume; or begin again: --force",
         )
-    shutil.rmtree(folder)
+
+
+def begin(folder: Path, state: State) -> None:
+    """Write the state that a training begins with; what an earlier one left there goes."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    write_state(state, folder)
 
 
 def same_settings(

@@ -132,53 +132,37 @@ def cross_validate(
     Raises:
         DataError: too few faces or groups for the folds.
     """
-    if by_source:
-        dealt = [deal_by_source(dataset)]
-    elif dataset.groups is not None:
-        dealt = [
-            deal_by_group(dataset, k, repeats, seed),
-            deal_randomly(dataset, k, repeats, seed),
-        ]
-    else:
-        dealt = [deal_randomly(dataset, k, repeats, seed)]
+    dealt = _deal(dataset, k, by_source, repeats, seed)
+    names = [kind, *(iterate_baselines(kind) if baselines else ())]
     rows: list[dict[str, Any]] = []
-    protocols, own = [], {}
+    protocols: list[dict[str, Any]] = []
+    own: list[tuple[Folds, Held]] = []
     for folds in dealt:
         models = []
-        for model in (kind, *(iterate_baselines(kind) if baselines else ())):
+        for name in names:
+            is_own = name == kind
             fit = (
-                BASELINES[model][1]
-                if model in BASELINES
+                BASELINES[name][1]
+                if name in BASELINES
                 else fit_of_kind(
-                    model,
+                    name,
                     recipe,
                     seed,
                     folds.together,
-                    n_members=n_members if model == kind else 1,
+                    n_members=n_members if is_own else 1,
                     on_epoch=on_epoch,
                     ctrl_c=ctrl_c,
                 )
             )
-            held = hold_out_each(dataset, folds, fit, model, on_fold)
+            held = hold_out_each(dataset, folds, fit, name, on_fold)
             rows += held.folds
-            title = title_of(model, recipe)
-            if model == kind:
-                own[folds.protocol] = (folds, held)
+            title = title_of(name, recipe)
+            if is_own:
+                own.append((folds, held))
                 title += f", {n_members} members" if n_members > 1 else ""
-            models.append({"name": model, "title": title, **summarise_folds(held.folds)})
+            models.append({"name": name, "title": title, **summarise_folds(held.folds)})
         protocols.append({"name": folds.protocol, "rule": folds.rule, "models": models})
-    leading, held = own[dealt[0].protocol]
-    everybody = np.ones(len(dataset), dtype=bool)
-    names = dataset.emotions.names
-    pooled = score(dataset.labels, held.probabilities[0], everybody, names)
-    if leading.protocol == "grouped" and leading.together is not None:
-        hits = held.probabilities[0].argmax(axis=1) == dataset.labels
-        low, high = bootstrap_by_group(hits, leading.together)
-        pooled["accuracy_by_group"] = {
-            "low": low,
-            "high": high,
-            "n_groups": len(np.unique(leading.together)),
-        }
+    leading, held = own[0]
     facts = {
         "k": len(np.unique(leading.of_row[0])),
         "repeats": len(leading.of_row),
@@ -186,15 +170,38 @@ def cross_validate(
         "own": kind,
         "protocols": protocols,
         "blocks": None,
-        "pooled": pooled,
+        "pooled": _pool(dataset, leading, held),
     }
     if baselines and not dataset.grouping.knows_persons and not by_source:
         facts["blocks"] = study_blocks(dataset, recipe, k, seed, on_fold)
     return CrossValidation(
         facts,
         pd.DataFrame(rows).reindex(columns=list(FOLD_COLUMNS)),
-        pd.concat([_tabulate(dataset, *pair) for pair in own.values()], ignore_index=True),
+        pd.concat([_tabulate(dataset, *pair) for pair in own], ignore_index=True),
     )
+
+
+def _deal(dataset: Dataset, k: int, by_source: bool, repeats: int, seed: int) -> list[Folds]:
+    """The folds of each protocol, the leading one first."""
+    if by_source:
+        return [deal_by_source(dataset)]
+    randomly = deal_randomly(dataset, k, repeats, seed)
+    if dataset.groups is None:
+        return [randomly]
+    return [deal_by_group(dataset, k, repeats, seed), randomly]
+
+
+def _pool(dataset: Dataset, folds: Folds, held: Held) -> dict[str, Any]:
+    """The figures of all held-out rows of the first repeat together."""
+    probabilities = held.probabilities[0]
+    everybody = np.ones(len(dataset), dtype=bool)
+    pooled = score(dataset.labels, probabilities, everybody, dataset.emotions.names)
+    if folds.protocol == "grouped" and folds.together is not None:
+        hits = probabilities.argmax(axis=1) == dataset.labels
+        low, high = bootstrap_by_group(hits, folds.together)
+        n_groups = len(np.unique(folds.together))
+        pooled["accuracy_by_group"] = {"low": low, "high": high, "n_groups": n_groups}
+    return pooled
 
 
 def study_blocks(

@@ -9,6 +9,7 @@ repaired on the way (`foreign.legacy_keras`).
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import tempfile
@@ -20,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from aufer.classifiers.backend import import_keras
-from aufer.classifiers.foreign.archives import check_archive
+from aufer.classifiers.foreign.archives import DAMAGED, check_archive
 from aufer.classifiers.foreign.legacy_keras import is_legacy, repair
 from aufer.errors import DataError, UsageError
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
+_WEIGHTS_SUFFIXES = (".h5", ".hdf5")
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
 _KERAS_PARTS = (
@@ -111,6 +113,8 @@ def read_config(path: Path) -> Any:
     Raises:
         DataError: it is cut, no Keras model, or holds weights that lie in another file.
     """
+    import h5py
+
     no_model = f"{path} is no Keras model"
     hint = "give a .keras, .h5 or .hdf5 file that was saved with model.save()"
     is_archive = path.suffix.lower() == ".keras"
@@ -124,12 +128,15 @@ def read_config(path: Path) -> Any:
         if is_archive:
             with zipfile.ZipFile(path) as archive:
                 check_archive(archive, path)
+                for entry in archive.infolist():
+                    if entry.filename.lower().endswith(_WEIGHTS_SUFFIXES):
+                        weights = io.BytesIO(archive.read(entry))
+                        with h5py.File(weights, "r") as opened:
+                            _check_data_are_inside(opened, path, entry.file_size)
                 return json.loads(archive.read("config.json"))
-        import h5py
-
         with h5py.File(path, "r") as opened:
             config = opened.attrs.get("model_config")
-            _check_data_are_inside(opened, path)
+            _check_data_are_inside(opened, path, path.stat().st_size)
         if config is None:
             raise DataError(f"{no_model}: it holds weights without the layers.", hint=hint)
         return json.loads(config)
@@ -140,14 +147,18 @@ def read_config(path: Path) -> Any:
         TypeError,
         RuntimeError,
         RecursionError,
-        zipfile.BadZipFile,
+        *DAMAGED,
     ) as error:
         reason = f"{no_model}, or is cut: {str(error).strip()}."
         raise DataError(reason, hint="copy or download the file again") from error
 
 
-def _check_data_are_inside(opened: Any, path: Path) -> None:
-    """Raise unless all data of an HDF5 file lie in it, and are not absurdly larger than it."""
+def _check_data_are_inside(opened: Any, path: Path, n_bytes: int) -> None:
+    """Raise unless all data of an HDF5 file lie in it, and are not absurdly larger than it.
+
+    Args:
+        path: for messages. n_bytes: size of the HDF5 file.
+    """
     import h5py
 
     size, trap = 0, f"{path} is no plain Keras model"
@@ -167,7 +178,7 @@ def _check_data_are_inside(opened: Any, path: Path) -> None:
                 size += item.size * item.dtype.itemsize
 
     look(opened)
-    if size > max(_SMALL, _MOST_UNPACKED * path.stat().st_size):
+    if size > max(_SMALL, _MOST_UNPACKED * n_bytes):
         raise DataError(f"{trap}: {size:,} bytes of weights in a small file; it is refused.")
 
 

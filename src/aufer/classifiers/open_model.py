@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
-from aufer.bundle import find_bundle, read_bundle
+from aufer.bundle import FACTS_NAME, find_bundle, read_bundle
+from aufer.classifiers.foreign.source import ONNX_SUFFIX, TEACHABLE_NAME
 from aufer.classifiers.keras_file import load_keras_file
 from aufer.classifiers.keras_loading import SUFFIXES, is_keras_file
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.model import Model
 from aufer.shipped import models_folder
+
+_TO_IMPORT = (ONNX_SUFFIX, ".zip")
 
 
 def open_model(
@@ -30,6 +34,8 @@ def open_model(
     """
     path = find_bundle(model, workspace_models, models_folder())
     if path.is_file():
+        if path.suffix.lower() in _TO_IMPORT:
+            raise _to_import(path)
         if not is_keras_file(path):
             raise UsageError(
                 f"{path} is no model: a bundle (a folder) or a Keras file "
@@ -42,10 +48,21 @@ def open_model(
                 hint="name them in order: --emotions angry,disgust,happy,neutral,sad,surprise",
             )
         return load_keras_file(path, emotions)
+    if (path / TEACHABLE_NAME).is_file() and not (path / FACTS_NAME).is_file():
+        raise _to_import(path)
     bundle = read_bundle(path)
     if emotions is not None and set(emotions.names) != set(bundle.emotions.names):
+        others = [name for name in emotions if name not in bundle.emotions.names]
         raise DataError(
             f"The model {bundle.name} answers {bundle.emotions}, not {emotions}.",
-            hint="leave --emotions away: the model brings its own",
+            hint="leave --emotions away: the model brings its own"
+            + (f"; move images of {', '.join(others)} elsewhere" if others else ""),
         )
     return bundle
+
+
+def _to_import(path: Path) -> UsageError:
+    return UsageError(
+        f"{path} is a model of another program, no bundle yet.",
+        hint=f"make one of it, once: aufer import-model {shlex.quote(str(path))}",
+    )

@@ -60,7 +60,8 @@ Examples:
 @click.option(
     "--emotions",
     type=EmotionsType(),
-    help="Only test images of these; others are left out, and said. Default: all that occur.",
+    help="Ask for these only: test images of others are left out, and said. Default: all that "
+    "occur, and those of the usual six that every model knows.",
 )
 @click.option(
     "--outputs",
@@ -300,15 +301,17 @@ def _say_models(facts: dict[str, Any]) -> None:
 
     view = leading_view(facts)
     titles = {each["name"]: each["short"] for each in facts["baselines"]}
+    rows = [(model["name"], model) for model in view["models"]]
+    rows += [(titles[each["name"]], each) for each in view["baselines"]]
     say_table(
         pd.DataFrame(
             {
-                "model": titles.get(model["name"], model["name"]),
+                "model": title,
                 "answered": percent(model["coverage"]["value"]),
                 "accuracy": with_interval(model["accuracy"]),
                 "of all images": percent(model["accuracy_all"]["value"]),
                 "macro-F1": "–" if model["macro_f1"] is None else f"{model['macro_f1']:.3f}",
             }
-            for model in (*view["models"], *view["baselines"])
+            for title, model in rows
         )
     )

@@ -290,8 +290,9 @@ def _explain_whole(
     folder = out or Path("reports") / f"explain-{opened.name}"
     check_whole_folder(folder, force=force)
     command = shlex.join(["aufer", *sys.argv[1:]])
-    facts = explain_whole(opened, rows=rows_of(), seed=seed, command=command, progress=progress)
-    for note in facts["notes"]:
+    rows = None if opened.image_input is not None else rows_of()
+    facts = explain_whole(opened, rows=rows, seed=seed, command=command, progress=progress)
+    for note in [*filter(None, [facts["why_not"]]), *facts["notes"]]:
         warn(note)
     if as_json and out is None:
         print_data(to_json(facts).rstrip())

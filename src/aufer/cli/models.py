@@ -80,7 +80,7 @@ def list_models(folder: Path, as_json: bool) -> None:
     for row in rows:
         accuracy = percent(row["test_accuracy"])
         print_data(
-            f"{row['name']:<{width}}  {row['kind']} {row['recipe']}  "
+            f"{row['name']:<{width}}  {' '.join(filter(None, (row['kind'], row['recipe'])))}  "
             f"{row['pictures'] or len(row['features'])} "
             f"{'pictures' if row['pictures'] else 'features'}  {','.join(row['labels'])}  "
             f"test accuracy {accuracy}  ({row['where']})"

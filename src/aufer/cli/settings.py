@@ -100,6 +100,10 @@ def _as_default(key: str, value: Any, option: click.Option) -> Any:
     elif isinstance(option.type, click.types.FloatParamType):
         right = isinstance(value, (int, float)) and not isinstance(value, bool)
         word, example = "a number", "0.5"
+    elif option.multiple:
+        value = [value] if isinstance(value, str) else value
+        right = isinstance(value, list) and all(isinstance(v, str) for v in value)
+        word, example = "a text or several", '["a", "b"]'
     elif isinstance(value, list):
         right, word, example = all(isinstance(v, str) for v in value), "texts", '["a", "b"]'
         value = ",".join(map(str, value))

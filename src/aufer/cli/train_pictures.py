@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _OF_AUS = ("recipe", "n_members", "cv", "repeats", "baselines", "checkpoint_format")
 _OF_PICTURES = ("images", "resume")
-_USAGE = "aufer train --kind cnn --images DIR"
 
 
 def refuse_options(is_cnn: bool) -> None:
@@ -28,9 +28,11 @@ def refuse_options(is_cnn: bool) -> None:
     Args:
         is_cnn: whether the model is one of pictures.
     """
+    dataset = _context().params["dataset"]
     if is_cnn and _is_typed("dataset"):
         raise UsageError(
-            "The kind cnn learns from pictures, not from a dataset of AUs.", hint=_USAGE
+            "The kind cnn learns from pictures, not from a dataset of AUs.",
+            hint=_usage(dataset if dataset.is_dir() else "DIR"),
         )
     for name in _OF_AUS if is_cnn else _OF_PICTURES:
         if _is_typed(name):
@@ -39,8 +41,18 @@ def refuse_options(is_cnn: bool) -> None:
             what = "for models of AUs" if is_cnn else "for models of pictures"
             raise UsageError(
                 f"{options[name]} is {what}; {other}.",
-                hint="leave it away" if is_cnn else _USAGE,
+                hint="leave it away" if is_cnn else _usage(),
             )
+    if not is_cnn and dataset.is_dir():
+        raise UsageError(
+            f"{dataset} is a folder, no dataset of AUs.",
+            hint=f"train on its pictures themselves: {_usage(dataset)}; or measure their AUs "
+            "first: aufer extract, aufer build-dataset",
+        )
+
+
+def _usage(folder: Path | str = "DIR") -> str:
+    return f"aufer train --kind cnn --images {shlex.quote(str(folder))}"
 
 
 def train_pictures(
@@ -64,7 +76,7 @@ def train_pictures(
 
     if images is None:
         raise UsageError(
-            "--kind cnn needs --images: a folder per emotion with pictures of faces.", hint=_USAGE
+            "--kind cnn needs --images: a folder per emotion with pictures of faces.", hint=_usage()
         )
     given: dict[str, Any] = {**settings, "seed": seed}
     if resume:

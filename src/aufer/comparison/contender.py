@@ -18,7 +18,7 @@ EXTRAS = (MASK, WRONG)
 the other probabilities are divided by their sum; or they stay, and answering one is wrong."""
 
 LEAST_SUM = 1e-12
-"""A model that gives all it has to emotions that are left out says nothing of the others."""
+"""A model that gives all it has to emotions that are left out has no answer among the others."""
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,25 @@ class Contender:
         """Its probabilities of ``names``, and of the extra ones behind them unless masked.
 
         Returns:
-            the names, and float64 [n, names], each row's sum 1, NaN where there is no answer.
+            the names, and float64 [n, names], each row's sum 1; NaN where there is no answer, or
+            none among these (`LEAST_SUM`).
         """
         wanted = tuple(names) if extra == MASK else (*names, *self.extras(names))
         p = self.probabilities[:, [self.emotions.index(name) for name in wanted]]
         sums = p.sum(axis=1, keepdims=True)
-        empty = sums[:, 0] < LEAST_SUM
-        p = np.divide(p, sums, out=np.full_like(p, np.nan), where=sums >= LEAST_SUM)
-        p[empty] = 1 / len(wanted)
-        return wanted, p
+        return wanted, np.divide(p, sums, out=np.full_like(p, np.nan), where=sums >= LEAST_SUM)
 
 
-def answers_of(p: np.ndarray, answered: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def are_answers(p: np.ndarray) -> np.ndarray:
+    """Which rows of probabilities [n, emotions] are an answer, bool [n]: NaN is none."""
+    found: np.ndarray = ~np.isnan(p).any(axis=1)
+    return found
+
+
+def answers_of(p: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """The most probable emotion's name, object [n]; empty where there is no answer."""
     words = np.array(names, dtype=object)[np.nan_to_num(p).argmax(axis=1)]
-    found: np.ndarray = np.where(answered, words, "")
+    found: np.ndarray = np.where(are_answers(p), words, "")
     return found
 
 
@@ -107,14 +111,16 @@ def join_emotions(sets: Iterable[Iterable[str]]) -> Emotions:
     return known
 
 
-def distinct_names(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
-    """Names that differ: those of one name get the folder that they lie in, else a number."""
-    found = list(names)
-    if len(set(found)) < len(found):
-        found = [
-            f"{path.absolute().parent.name}/{name}" if names.count(name) > 1 else name
-            for name, path in zip(names, paths, strict=True)
-        ]
+def distinct_names(
+    names: Sequence[str], paths: Sequence[Path], taken: Sequence[str] = ()
+) -> list[str]:
+    """Names that differ, also from those ``taken``: those of one name get the folder that they lie
+    in, else a number."""
+    every = [*names, *taken]
+    found = [
+        f"{path.resolve().parent.name}/{name}" if every.count(name) > 1 else name
+        for name, path in zip(names, paths, strict=True)
+    ]
     repeated = {name for name in found if found.count(name) > 1}
     counts: dict[str, int] = {}
     for position, name in enumerate(found):

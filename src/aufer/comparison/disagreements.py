@@ -39,7 +39,7 @@ def find_disagreements(
         of_names, p = contender.over(names, extra)
         known.append(of_names)
         given.append(p)
-        said.append(answers_of(p, contender.answered, of_names))
+        said.append(answers_of(p, of_names))
     words = np.array(said, dtype=object)  # [models, n]
     differ = np.array([len(set(column) - {""}) > 1 for column in words.T], dtype=bool)
     position = np.array([list(names).index(word) for word in truth], dtype=np.int64)
@@ -79,6 +79,8 @@ def _answer(
     """What one model says of one image."""
     if not word:
         why = contender.reasons[row] or contender.status[row]
+        if contender.answered[row]:  # `Contender.over`
+            why = "all that it says is of emotions that are not asked for"
         return {
             "name": contender.name,
             "predicted": "",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from aufer.comparison.contender import MASK, WRONG, Contender, answers_of
+from aufer.comparison.contender import MASK, WRONG, Contender, answers_of, are_answers
 from aufer.comparison.pairs import ANSWERED, EVERY, compare_pairs
 from aufer.metrics import bootstrap_figures, proportion, score
 
@@ -78,20 +78,16 @@ def _view(
     extra: str,
 ) -> dict[str, Any]:
     numbers = np.array([list(names).index(word) for word in truth], dtype=np.int64)
-    # of a fusion the parts decide what is answered by all
-    answered = np.array([contender.answered for contender in contenders])
+    told = [contender.over(names, extra) for contender in contenders]
+    answered = np.array([are_answers(p) for _, p in told])
+    right = np.array([answers_of(p, known) == truth for known, p in told])
     common: np.ndarray = np.all(answered, axis=0)
-    right = np.zeros_like(answered)
     models = []
-    for row, contender in enumerate(contenders):
-        known, p = contender.over(names, extra)
-        right[row] = contender.answered & (answers_of(p, contender.answered, known) == truth)
-        figures = score(numbers, p, contender.answered, known)
+    for row, (contender, (known, p)) in enumerate(zip(contenders, told, strict=True)):
+        figures = score(numbers, p, answered[row], known)
         del figures["by_coverage"]
-        guess = p[contender.answered].argmax(axis=1) if contender.answered.any() else numbers[:0]
-        drawn = bootstrap_figures(
-            numbers[contender.answered], guess, groups[contender.answered], len(known)
-        )
+        guess = p[answered[row]].argmax(axis=1)
+        drawn = bootstrap_figures(numbers[answered[row]], guess, groups[answered[row]], len(known))
         models.append(
             {
                 "name": contender.name,

@@ -10,7 +10,7 @@ import numpy as np
 from aufer.au_table import OK, AuTable
 from aufer.bundle import AU_INPUT, IMAGE_INPUT
 from aufer.comparison.asking import ask_models
-from aufer.comparison.contender import MASK, Contender
+from aufer.comparison.contender import MASK, Contender, are_answers
 from aufer.comparison.fusion import LEAST_IMAGES, Fusion, fit_fusion, fuse
 from aufer.comparison.matching import find_overlap, match_images
 from aufer.comparison.stored import Stored
@@ -95,8 +95,8 @@ def fit_parts(
             notes.append(
                 f"whether {contender.name} was trained on the validation images is not known"
             )
-    both = first.answered & second.answered
-    used = asked_for & ~copies & ~trained_on & both
+    p = [each.over(names, MASK)[1] for each in (first, second)]
+    used = asked_for & ~copies & ~trained_on & are_answers(p[0]) & are_answers(p[1])
     if used.sum() < LEAST_IMAGES:
         said = "; ".join(notes)
         raise DataError(
@@ -105,8 +105,7 @@ def fit_parts(
             hint="name images that neither model was trained on, and that are no test images",
         )
     numbers = np.array([list(names).index(word) for word in truth[used]], dtype=np.int64)
-    p = [each.take(used).over(names, MASK)[1] for each in (first, second)]
-    return fit_fusion(p[0], p[1], numbers), notes
+    return fit_fusion(p[0][used], p[1][used], numbers), notes
 
 
 def _answers(
@@ -149,7 +148,7 @@ def fused_contender(
 ) -> Contender:
     """The fusion's answers to the test images; it answers where one of the two does."""
     p = fuse(first.over(names, MASK)[1], second.over(names, MASK)[1], fusion.weight, fusion.mean)
-    answered = first.answered | second.answered
+    answered = are_answers(p)
     neither = np.where(answered, "", "neither model answers")
     facts = (first.facts, second.facts)
     return Contender(

@@ -28,7 +28,7 @@ from aufer.files import (
 )
 from aufer.metrics import percent
 from aufer.pages import page_environment, unbroken
-from aufer.tables import Table
+from aufer.tables import Table, write_tables
 
 SCHEMA = "aufer/comparison/1"
 HTML_NAME = "comparison.html"
@@ -44,8 +44,15 @@ def check_comparison_folder(folder: Path, *, force: bool) -> None:
 
 
 def comparison_folder(reports: Path, names: list[str], testset: Path | None) -> Path:
-    """Where a comparison goes unless told: named after the models and the test set."""
-    of_models = "-".join(Path(name).stem if name.endswith(".csv") else name for name in names)
+    """Where a comparison goes unless told: named after the models and the test set.
+
+    Stored answers are called ``predictions.csv`` everywhere: their folders tell them apart.
+    """
+    of_models = "-".join(
+        Path(name).resolve().parent.name if Path(name).name == PREDICTIONS_NAME
+        else Path(name).stem if name.endswith(".csv") else name
+        for name in names
+    )  # fmt: skip
     plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in of_models)[:_LONGEST_NAME]
     ending = "" if testset is None else f"-on-{testset.resolve().stem}"
     return reports / f"compare-{plain}{ending}"
@@ -74,10 +81,10 @@ def write_comparison(
     tables = make_tables(facts, disagreements)
     with replacing_folder(folder) as temporary:
         sources = _write_figures(temporary / "figures", facts)
-        (temporary / "tables").mkdir()
-        for table in tables.values():
-            _write_csv(table.frame(), temporary / "tables" / f"{table.name}.csv")
-        _write_csv(predictions, temporary / PREDICTIONS_NAME)
+        write_tables(temporary / "tables", tables.values())
+        predictions.to_csv(
+            temporary / PREDICTIONS_NAME, index=False, float_format="%.9g", lineterminator="\n"
+        )
         shown = disagreements[:N_SHOWN]
         thumbnails = _thumbnails([each["image"] for each in shown], pictures)
         page = render(facts, tables, sources, shown, thumbnails)
@@ -85,10 +92,6 @@ def write_comparison(
         full = {**facts, "files": hash_files(temporary, FACTS_NAME)}
         write_text(temporary / FACTS_NAME, to_json(full))
     return folder / HTML_NAME
-
-
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
 
 
 def _write_figures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:

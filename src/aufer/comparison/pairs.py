@@ -120,8 +120,8 @@ def compare_pairs(
         both, ``both``, ``first_only``, ``second_only`` and ``neither`` read correctly,
         ``difference`` of the accuracies with ``low`` and ``high``, ``by_group`` (its limits when
         whole groups are drawn; None where groups are unknown), ``p``, ``p_holm``, ``differ``
-        (p_holm below `ALPHA`), ``needed`` images (`images_needed`) and ``needed_holm``, the same
-        with alpha divided by the number of pairs.
+        (p_holm below `ALPHA`, and 0 outside of ``by_group`` where there is one), ``needed`` images
+        (`images_needed`) and ``needed_holm``, the same with alpha divided by the number of pairs.
     """
     counted = np.ones_like(answered) if images == EVERY else answered
     found = [
@@ -134,7 +134,8 @@ def compare_pairs(
     ]
     for pair, p in zip(found, holm([pair["p"] for pair in found]), strict=True):
         pair["p_holm"] = p
-        pair["differ"] = p < ALPHA
+        by_group = pair["by_group"]
+        pair["differ"] = p < ALPHA and not (by_group and by_group[0] <= 0 <= by_group[1])
         counts = (pair["n"], pair["first_only"], pair["second_only"])
         pair["needed"] = images_needed(*counts)
         pair["needed_holm"] = images_needed(*counts, alpha=ALPHA / len(found))

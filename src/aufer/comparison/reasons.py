@@ -18,7 +18,10 @@ N_AUS = 3
 
 
 def add_reasons(
-    shown: Sequence[dict[str, Any]], models: Mapping[str, Model], faces: AuTable
+    shown: Sequence[dict[str, Any]],
+    models: Mapping[str, Model],
+    faces: AuTable,
+    rows: np.ndarray,
 ) -> None:
     """Fill in the ``reason`` of each answer of a model of AUs: the AUs that moved it most.
 
@@ -27,7 +30,8 @@ def add_reasons(
 
     Args:
         shown: of `disagreements.find_disagreements`; changed in place.
-        models: by their name in ``shown``. faces: the test images, in the order of ``row``.
+        models: by their name in ``shown``. faces: all test images: a model of AUs relative to the
+            person finds the person's neutral faces among them. rows: position in them by ``row``.
     """
     for name, model in models.items():
         if model.image_input is not None:
@@ -43,7 +47,7 @@ def add_reasons(
         columns = [INTENSITY_COLUMNS.index(feature) for feature in model.features]
         relative = relate_faces(model, faces)
         every = faces.intensities() if relative is None else relative.values
-        values = every[[row for row, _ in answers]][:, columns].astype(np.float32)
+        values = every[rows[[row for row, _ in answers]]][:, columns].astype(np.float32)
         shares = exact_shares(value_of(model), values, np.zeros(len(columns))).shares
         numbers = {word: number for number, word in enumerate(model.emotions.names)}
         for (_, answer), face, of_face in zip(answers, values, shares, strict=True):

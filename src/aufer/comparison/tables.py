@@ -6,7 +6,18 @@ from typing import Any
 
 from aufer.comparison.figures import leading_view
 from aufer.comparison.pairs import ANSWERED, EVERY
-from aufer.tables import COUNT, LIMITS, NUMBER, PERCENT, SHARE, Column, Table
+from aufer.tables import (
+    COUNT,
+    LIMITS,
+    MEASURED,
+    NUMBER,
+    NUMBER_LIMITS,
+    P_VALUE,
+    PERCENT,
+    SHARE,
+    Column,
+    Table,
+)
 
 _INPUTS = {"aus": "AUs", "image": "pictures", "fusion": "both", "": "not known"}
 
@@ -49,7 +60,7 @@ def _models(facts: dict[str, Any], view: dict[str, Any]) -> Table:
             *(() if same else (Column("common", "in common", SHARE),)),
             Column("accuracy_all", "of all images", SHARE),
             Column("macro_f1", "macro-F1", NUMBER),
-            Column("macro_f1_limits", "its interval", LIMITS),
+            Column("macro_f1_limits", "its interval", NUMBER_LIMITS),
         ),
         [
             *(row(model["name"], model) for model in view["models"]),
@@ -72,9 +83,9 @@ def _pairs(name: str, which: str, pairs: list[dict[str, Any]]) -> Table:
             Column("difference", "difference", PERCENT),
             Column("limits", "95 % interval", LIMITS),
             *([Column("by_group", "by group", LIMITS)] if by_group else []),
-            Column("p", "p", NUMBER),
-            Column("p_holm", "p after Holm", NUMBER),
-            Column("needed", "images needed", COUNT),
+            Column("p", "p", P_VALUE),
+            Column("p_holm", "p after Holm", P_VALUE),
+            Column("needed_holm", "images needed", COUNT),
         ),
         [
             {
@@ -139,9 +150,9 @@ def _costs(facts: dict[str, Any]) -> Table:
             Column("name", "model"),
             Column("reads", "reads"),
             Column("kind", "kind"),
-            Column("preprocessing_ms", "making the input, ms", NUMBER),
-            Column("inference_ms", "answering, ms", NUMBER),
-            Column("size_mb", "MB", NUMBER),
+            Column("preprocessing_ms", "making the input, ms", MEASURED),
+            Column("inference_ms", "answering, ms", MEASURED),
+            Column("size_mb", "MB", MEASURED),
             Column("parameters", "parameters", COUNT),
         ),
         [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aufer.bundle import AU_INPUT
 from aufer.comparison.contender import MASK
 from aufer.comparison.figures import ALL, UNSEEN, leading_view
 from aufer.comparison.pairs import ALPHA, ANSWERED, EVERY
@@ -15,7 +16,7 @@ COUNTED = "such an answer counts as wrong"
 
 def points(share: float) -> str:
     """A difference of two shares in percentage points, e.g. ``+2.1``."""
-    return f"{100 * share:+.1f}"
+    return f"{round(100 * share, 1) + 0.0:+.1f}"  # never -0.0
 
 
 def p_value(p: float) -> str:
@@ -98,14 +99,22 @@ def describe_pair(pair: dict[str, Any]) -> str:
         )
     if not pair["first_only"] + pair["second_only"]:
         return f"{names[0]} and {names[1]} read the same of {n:,} images as labelled."
+    if pair["p_holm"] < ALPHA:  # of these images, but perhaps not of other persons
+        low, high = pair["by_group"] if better == 0 else [-x for x in reversed(pair["by_group"])]
+        return (
+            f"{n:,} images of these groups can't tell {names[better]} and {names[worse]} apart "
+            f"({percent(shares[better])} and {percent(shares[worse])}): when whole groups are "
+            f"drawn anew, the difference is {points(low)} to {points(high)} points (if each image "
+            f"were a group of its own: {p})."
+        )
     said = (
         f"{n:,} images can't tell {names[better]} and {names[worse]} apart "
         f"({percent(shares[better])} and {percent(shares[worse])}; {p})"
     )
-    needed = next((k for k in (pair["needed"], pair["needed_holm"]) if k and k > n), None)
-    if pair["needed"] is None:
-        return f"{said}: both read as many as labelled."
+    needed = pair["needed_holm"]
     if needed is None:
+        return f"{said}: both read as many as labelled."
+    if needed <= n:
         return f"{said}; a few more might."
     return f"{said}; about {about(needed)} would, if they go on differing as they do here."
 
@@ -128,7 +137,10 @@ def describe_coverage(facts: dict[str, Any]) -> str:
         if m["n_answered"] == m["n_images"]
     ]
     more = f" ({listed(full)} of all)" if full else ""
-    return f"A model of AUs can't answer where no face is found: {said}{more}."
+    reads = {m["name"]: m["input"] for m in facts["models"]}
+    of_aus = all(reads[m["name"]] == AU_INPUT for m in short)
+    why = "A model of AUs can't answer where no face is found: " if of_aus else ""
+    return f"{why}{said}{more}."
 
 
 def describe_copies(facts: dict[str, Any]) -> str:
@@ -143,7 +155,10 @@ def describe_copies(facts: dict[str, Any]) -> str:
         else ""
     )
     if not facts["n_seen"]:
-        return "No test image was found among the training images of these models." + unsaid
+        known = len(unknown) < sum(m["kind"] != "fusion" for m in facts["models"])
+        which = "the other models" if unknown else "these models"
+        found = f"No test image was found among the training images of {which}." if known else ""
+        return f"{found}{unsaid}".strip()
     by_model = ", ".join(
         f"{m['name']} {len(m['seen']):,}"
         for m in facts["models"]
@@ -178,8 +193,9 @@ def describe_extras(facts: dict[str, Any]) -> str:
         for m in facts["views"][images][other]["models"]
     )
     led, beside = (MASKED, COUNTED) if leading == MASK else (COUNTED, MASKED)
+    n_extra = len({name for m in more for name in m["extra_emotions"]})
     return (
-        f"{knows}, which {'is' if len(more) == 1 else 'are'} not asked for here: {led} "
+        f"{knows}, which {'is' if n_extra == 1 else 'are'} not asked for here: {led} "
         f"(--extra {leading}). If instead {beside} (--extra {other}), the accuracies are {rates}."
     )
 
@@ -246,8 +262,9 @@ def describe_tests(facts: dict[str, Any]) -> str:
         "Two models are told apart by the images that one of them reads as labelled and the other "
         f"doesn't: exact McNemar test (1947), two-sided, significant below {ALPHA:g}.{several} "
         "The interval of a difference is Agresti and Min's (2005). How many images it would take: "
-        "Connor (1987), with a power of 0.8. The test takes each image as a fact of its own; "
-        "several pictures of one person are less than that."
+        "Connor (1987), with a power of 0.8 and the level divided by the number of pairs. The test "
+        "takes each image as a fact of its own; several pictures of one person are less than that. "
+        "Where groups are known, their interval must leave 0 out, too."
     )
 
 

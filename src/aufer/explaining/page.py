@@ -22,7 +22,7 @@ from aufer.files import (
 )
 from aufer.pages import page_environment, unbroken
 from aufer.plots import write_figure
-from aufer.tables import Column, Table
+from aufer.tables import Column, Table, write_tables
 
 SCHEMA = "aufer/explanation/1"
 HTML_NAME = "explain.html"
@@ -54,11 +54,7 @@ def write_explanation(
     check_explanation_folder(folder, force=force)
     with replacing_folder(folder) as temporary:
         sources = _write_pictures(temporary / "figures", facts, pictures, say)
-        (temporary / "tables").mkdir()
-        for table in make_tables(facts):
-            path = temporary / "tables" / f"{table.name}.csv"
-            frame = table.frame()
-            frame.to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
+        write_tables(temporary / "tables", make_tables(facts))
         write_text(temporary / HTML_NAME, render(facts, say, sources))
         full = {**facts, "files": hash_files(temporary, FACTS_NAME)}
         write_text(temporary / FACTS_NAME, to_json(full))

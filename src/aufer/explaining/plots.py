@@ -9,7 +9,7 @@ import numpy as np
 from aufer.explaining.face_picture import CONTOURS, FacePicture, cut_face, shrink
 from aufer.explaining.language import DEFAULT, LANGUAGES, Language
 from aufer.explaining.saliency import overlay
-from aufer.explaining.text import digits_of, signed
+from aufer.explaining.text import chance, digits_of, signed
 from aufer.plots import BLUE, GREY, INK, ORANGE, PAGE_WIDTH, new_figure, quiet
 
 if TYPE_CHECKING:
@@ -165,11 +165,11 @@ def _draw_saliency(
     font: str | None,
 ) -> Figure:
     """The picture as a model takes it, and the same with where it looked."""
-    figure = _new_figure(0.8 * PAGE_WIDTH, 0.42 * PAGE_WIDTH, font)
+    figure = _new_figure(0.8 * PAGE_WIDTH, 0.44 * PAGE_WIDTH, font)
     plain, looked = figure.subplots(1, 2)
     for axes, shown in ((plain, pixels), (looked, overlay(pixels, saliency))):
         _show(axes, shown)
         axes.set_axis_off()
-    probability = face["probabilities"][face["answer"]]
-    looked.set_title(f"{say.emotion(face['answer'])} {100 * probability:.0f} %", fontsize=10)
+    share = chance(face["probabilities"][face["answer"]])
+    looked.set_title(f"{say.emotion(face['answer'])} {share}", fontsize=10)
     return figure

@@ -43,7 +43,13 @@ def patches_of(height: int, width: int) -> list[tuple[slice, slice]]:
     return [(rows, columns) for rows in sides[0] for columns in sides[1]]
 
 
-def saliency_map(model: Model, pixels: np.ndarray, label: int) -> np.ndarray:
+def saliency_map(lost: np.ndarray) -> np.ndarray:
+    """`probability_lost` divided by its largest value, -1 to 1; all 0 where nothing is lost."""
+    top = float(np.abs(lost).max())
+    return lost / top if top > 0 else lost
+
+
+def probability_lost(model: Model, pixels: np.ndarray, label: int) -> np.ndarray:
     """How much each pixel's neighbourhood speaks for an emotion.
 
     Args:
@@ -52,9 +58,8 @@ def saliency_map(model: Model, pixels: np.ndarray, label: int) -> np.ndarray:
 
     Returns:
         float64 [height, width], -1 to 1: the probability that the emotion loses when a patch in
-        the picture's mean colour covers the pixel, mean over the patches that do, divided by the
-        largest such value. Positive: what is seen there speaks for the emotion; negative: against
-        it. All 0 where no patch changes the answer.
+        the picture's mean colour covers the pixel, mean over the patches that do. Positive: what is
+        seen there speaks for the emotion; negative: against it.
 
     Raises:
         UsageError: a model of AUs; another shape; no such label.
@@ -88,8 +93,7 @@ def saliency_map(model: Model, pixels: np.ndarray, label: int) -> np.ndarray:
             lost[rows, columns] += whole - probability
             covered[rows, columns] += 1
     found: np.ndarray = lost / covered
-    top = float(np.abs(found).max())
-    return found / top if top > 0 else found
+    return found
 
 
 def overlay(pixels: np.ndarray, saliency: np.ndarray) -> np.ndarray:

@@ -176,7 +176,8 @@ def describe_saliency(say: Language, face: dict[str, Any]) -> str:
     emotion = say.emotion(face["answer"])
     if face["saliency"] is None:
         return say("looked_nowhere", emotion=emotion)
-    return say("looked", emotion=emotion, **{k: percent(v, 0) for k, v in face["saliency"].items()})
+    thirds = {name: percent(share, 0) for name, share in face["saliency"].items()}
+    return say("looked", emotion=emotion, most=f"{100 * face['most_lost']:.1f}", **thirds)
 
 
 def describe_baseline(say: Language, facts: dict[str, Any]) -> str:

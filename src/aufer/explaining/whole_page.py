@@ -20,6 +20,7 @@ from aufer.files import (
     write_text,
 )
 from aufer.pages import page_environment, unbroken
+from aufer.tables import write_tables
 
 HTML_NAME = "explain-model.html"
 FACTS_NAME = "explain-model.json"
@@ -44,10 +45,8 @@ def write_whole(folder: Path, facts: dict[str, Any], *, force: bool = False) -> 
     tables = make_tables(facts)
     with replacing_folder(folder) as temporary:
         sources = _write_pictures(temporary / "figures", facts)
-        for table in tables.values():
-            path = temporary / "tables" / f"{table.name}.csv"
-            path.parent.mkdir(exist_ok=True)
-            table.frame().to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
+        if tables:
+            write_tables(temporary / "tables", tables.values())
         environment = page_environment()
         environment.filters["sentence"] = lambda text: f"{text[:1].upper()}{text[1:]}."
         environment.filters["unbroken"] = unbroken

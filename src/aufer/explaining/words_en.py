@@ -26,7 +26,8 @@ TEXTS: dict[str, str] = {
     "prototype": "FACS prototype of {emotion}: there {there}; missing {missing}; agreement "
     "{agreement}.",
     "prototype_neutral": "FACS prototype of {emotion}: all AUs are low; agreement {agreement}.",
-    "prototype_share": "{share} of what speaks for {emotion} comes from the prototype's AUs.",
+    "prototype_share": "{share} of what speaks for {emotion} comes from AUs of the prototype, "
+    "optional ones too.",
     "prototype_best": "The face agrees best with the prototype of {emotion}.",
     "none": "none",
     # the smallest change
@@ -36,7 +37,8 @@ TEXTS: dict[str, str] = {
     "no_change_to": "No change of up to {n} AUs that gives {emotion} was found.",
     # image models
     "looked": "For {emotion} the model looked at the upper third of the picture with {upper} of "
-    "its weight, the middle third with {middle}, the lower third with {lower}.",
+    "its weight, the middle third with {middle}, the lower third with {lower}. Where it counts "
+    "most, covering the picture takes {most} points of a hundred from {emotion}.",
     "looked_nowhere": "Covering no part of the picture makes {emotion} less probable.",
     # what it was compared with
     "baseline": "Baseline: {baseline}. There the model says {answers}.",
@@ -60,7 +62,8 @@ TEXTS: dict[str, str] = {
     "in steps of {one}, two of {two} and three of {three}, all sets of AUs; then refined. Between "
     "these steps a smaller one may exist.",
     "saliency_rule": "The colours show how much probability the answer loses (orange) or gains "
-    "(blue) when this part of the picture is covered by a patch.",
+    "(blue) when this part of the picture is covered by a patch. In each picture the strongest "
+    "effect has the full colour, be it large or small.",
     "relative": "This model takes AUs relative to the person ({rule}). Values are such "
     "differences; at 0 an AU is as it usually is in this person.",
     "measured": "Prototypes go by the AUs as measured.",

@@ -51,7 +51,8 @@ TEXTS: dict[str, str] = {
     "prototype": "{emotion}의 FACS 원형: 나타난 AU {there}, 나타나지 않은 AU {missing}, 일치도 "
     "{agreement}.",
     "prototype_neutral": "{emotion}의 FACS 원형: 모든 AU가 낮음, 일치도 {agreement}.",
-    "prototype_share": "{emotion} 쪽으로 작용한 기여의 {share}가 원형의 AU에서 나왔습니다.",
+    "prototype_share": "{emotion} 쪽으로 작용한 기여의 {share}가 원형의 AU(선택적 AU 포함)에서 "
+    "나왔습니다.",
     "prototype_best": "이 얼굴은 {emotion}의 원형과 가장 잘 맞습니다.",
     "none": "없음",
     # 가장 작은 변화
@@ -61,7 +62,8 @@ TEXTS: dict[str, str] = {
     "no_change_to": "AU를 {n}개까지 바꾸어도 답이 {emotion:이/가} 되는 변화를 찾지 못했습니다.",
     # 이미지 모델
     "looked": "{emotion:이라는/라는} 답에서 모델이 본 곳의 비중은 그림의 위쪽 3분의 1이 {upper}, "
-    "가운데가 {middle}, 아래쪽이 {lower}입니다.",
+    "가운데가 {middle}, 아래쪽이 {lower}입니다. 가장 중요한 곳을 가리면 {emotion}의 확률이 "
+    "{most}%p 낮아집니다.",
     "looked_nowhere": "그림의 어느 부분을 가려도 {emotion}의 확률은 낮아지지 않습니다.",
     # 비교 기준
     "baseline": "기준: {baseline}. 기준에서 모델의 답은 {answers}입니다.",
@@ -85,7 +87,7 @@ TEXTS: dict[str, str] = {
     "것입니다. AU 하나는 {one}, 둘은 {two}, 셋은 {three} 간격으로 모든 조합을 찾은 뒤 더 촘촘하게 "
     "다듬습니다. 이 간격 사이에 더 작은 변화가 있을 수 있습니다.",
     "saliency_rule": "색은 그 부분을 가렸을 때 답의 확률이 얼마나 낮아지는지(주황색) 또는 "
-    "높아지는지(파란색)를 보여 줍니다.",
+    "높아지는지(파란색)를 보여 줍니다. 크든 작든 그림마다 가장 강한 곳의 색이 가장 진합니다.",
     "relative": "이 모델은 그 사람을 기준으로 한 AU({rule})를 씁니다. 표시된 값은 그 차이이며, 0은 "
     "이 사람의 평소 상태를 뜻합니다.",
     "measured": "원형은 측정된 AU 그대로 비교합니다.",

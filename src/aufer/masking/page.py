@@ -21,7 +21,7 @@ from aufer.files import (
 from aufer.masking import text as mask_text
 from aufer.masking.tables import make_tables
 from aufer.pages import page_environment, unbroken
-from aufer.tables import Table
+from aufer.tables import Table, write_tables
 
 SCHEMA = "aufer/mask-study/1"
 HTML_NAME = "mask-study.html"
@@ -50,18 +50,14 @@ def write_study(
     tables = make_tables(facts)
     with replacing_folder(folder) as temporary:
         sources = _write_pictures(temporary / "figures", facts)
-        (temporary / "tables").mkdir()
-        for table in tables.values():
-            _write_csv(table.frame(), temporary / "tables" / f"{table.name}.csv")
-        _write_csv(predictions, temporary / PREDICTIONS_NAME)
+        write_tables(temporary / "tables", tables.values())
+        predictions.to_csv(
+            temporary / PREDICTIONS_NAME, index=False, float_format="%.6g", lineterminator="\n"
+        )
         write_text(temporary / HTML_NAME, render(facts, tables, sources))
         full = {**facts, "files": hash_files(temporary, FACTS_NAME)}
         write_text(temporary / FACTS_NAME, to_json(full))
     return folder / HTML_NAME
-
-
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def _write_pictures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:

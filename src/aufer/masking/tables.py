@@ -7,12 +7,20 @@ from typing import Any
 
 from aufer.face_regions import ALL, LOWER, UPPER
 from aufer.masking.text import part_title
-from aufer.tables import COUNT, LIMITS, NUMBER, NUMBER_LIMITS, PERCENT, PLAIN, Column, Table
+from aufer.tables import (
+    COUNT,
+    LIMITS,
+    NUMBER,
+    NUMBER_LIMITS,
+    P_VALUE,
+    PERCENT,
+    PLAIN,
+    Column,
+    Table,
+)
 
 N_MISTAKES = 12
 """So many mistakes are on the page; the CSV has all of them."""
-
-_P_DIGITS = 4
 
 
 def make_tables(facts: dict[str, Any]) -> dict[str, Table]:
@@ -70,7 +78,7 @@ def _of_kind(facts: dict[str, Any], result: dict[str, Any]) -> Iterator[Table]:
             Column("limits", "95 %", LIMITS),
             Column("only_all", "read by whole face alone", COUNT),
             Column("only_upper", "by upper face alone", COUNT),
-            Column("p", "p", PLAIN),
+            Column("p", "p", P_VALUE),
         ),
         [
             {
@@ -82,7 +90,7 @@ def _of_kind(facts: dict[str, Any], result: dict[str, Any]) -> Iterator[Table]:
                 "limits": _limits(row["loss"]),
                 "only_all": row["test"]["only_before"],
                 "only_upper": row["test"]["only_after"],
-                "p": round_p(row["test"]["p_holm"]),
+                "p": row["test"]["p_holm"],
             }
             for number, row in enumerate(result["hidden"])
         ],
@@ -168,8 +176,3 @@ def _share_of(result: dict[str, Any], part: str, number: int) -> float:
 
 def _limits(figure: dict[str, Any]) -> tuple[float, float]:
     return figure["low"], figure["high"]
-
-
-def round_p(p: float) -> float:
-    """A p-value with four decimals, or two significant digits where these would be none."""
-    return round(p, _P_DIGITS) if p >= 10**-_P_DIGITS else float(f"{p:.1e}")

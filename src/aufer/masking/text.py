@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aufer.comparison.text import listed
 from aufer.face_regions import ALL, LOWER, UPPER, numbers_of
 from aufer.metrics import percent
 
@@ -77,16 +78,16 @@ def describe_hidden(result: dict[str, Any]) -> str:
     }
     said = []
     if by_verdict[HIDES]:
-        listed = ", ".join(f"{row['emotion']} {points(row['loss'])}" for row in by_verdict[HIDES])
+        losses = ", ".join(f"{row['emotion']} {points(row['loss'])}" for row in by_verdict[HIDES])
         said.append(
             "Of a hundred faces of each, so many fewer are read as labelled without the lower "
-            f"face: {listed}."
+            f"face: {losses}."
         )
     if by_verdict[IS_SMALL]:
-        named = " and ".join(row["emotion"] for row in by_verdict[IS_SMALL])
+        named = listed([row["emotion"] for row in by_verdict[IS_SMALL]])
         said.append(f"Next to nothing is lost of {named}.")
     if by_verdict[UNCLEAR]:
-        named = " and ".join(row["emotion"] for row in by_verdict[UNCLEAR])
+        named = listed([row["emotion"] for row in by_verdict[UNCLEAR]])
         said.append(f"Whether anything is lost of {named} can't be told from these faces.")
     return " ".join(said)
 
@@ -99,15 +100,15 @@ def describe_eyes(result: dict[str, Any]) -> str:
             "The upper face tells no emotion surely better than the same answers, given at random."
         )
     told.sort(key=lambda row: -float(row["above"]["value"]))
-    listed = ", ".join(
+    recalls = ", ".join(
         f"{row['emotion']} {percent(row['recall']['value'])} (at random "
         f"{percent(row['at_random'])})"
         for row in told
     )
-    said = f"Brow and eyes still tell: {listed}."
+    said = f"Brow and eyes still tell: {recalls}."
     others = [row["emotion"] for row in result["eyes"] if row not in told]
     if others:
-        said += f" Of {' and '.join(others)} they tell nothing that is surely above chance."
+        said += f" Of {listed(others)} they tell nothing that is surely above chance."
     return said
 
 
@@ -117,12 +118,12 @@ def describe_mistakes(result: dict[str, Any]) -> str:
     if not more:
         return "No mistake is surely more frequent without the lower face."
     more.sort(key=lambda row: -float(row["more"]["value"]))
-    listed = ", ".join(
+    mistakes = ", ".join(
         f"{row['emotion']} read as {row['read_as']} ({percent(row['share'])} instead of "
         f"{percent(row['share_all'])})"
         for row in more[:4]
     )
-    return f"The mistakes that grow most: {listed}."
+    return f"The mistakes that grow most: {mistakes}."
 
 
 def describe_interval(facts: dict[str, Any]) -> str:

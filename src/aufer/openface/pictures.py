@@ -44,7 +44,7 @@ def add_pictures(table: AuTable, folder: Path, progress: Progress = no_progress)
     asked = np.flatnonzero(frame["phash"] == "").tolist()
     found = {row: every[row] for row in asked if row in every}
     rows, names = list(found), list(found.values())
-    checked = _check([paths[name] for name in names], progress)
+    checked = check_pictures([paths[name] for name in names], progress)
     frame.loc[rows, "image"] = names
     for column in ("sha256", "phash", "width", "height"):
         frame.loc[rows, column] = [getattr(each, column) for each in checked]
@@ -74,7 +74,7 @@ def read_pictures(
     Returns:
         a row each: hashes, width, height and path; status ok, or unreadable with the reason.
     """
-    checked = _check([image.path for image in images], progress)
+    checked = check_pictures([image.path for image in images], progress)
     frame = empty_frame(images)
     for column in ("sha256", "phash", "width", "height"):
         frame[column] = [getattr(each, column) for each in checked]
@@ -118,7 +118,7 @@ def _finder(pictures: Iterable[str]) -> Callable[[str], str | None]:
     return find
 
 
-def _check(paths: Sequence[Path], progress: Progress) -> list[Checked]:
+def check_pictures(paths: Sequence[Path], progress: Progress = no_progress) -> list[Checked]:
     """What is known of each picture, in order."""
     checked = []
     with (

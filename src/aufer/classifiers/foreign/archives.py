@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from aufer.errors import DataError
@@ -12,6 +14,16 @@ MOST_BYTES = 1 << 31
 MOST_FILES = 10_000
 MOST_RATIO = 200
 """A zip whose files are so many times larger than itself is a trap: weights hardly shrink."""
+
+DAMAGED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+)
+"""What `zipfile` raises at a damaged zip."""
 
 _SMALL = 1 << 24
 _BLOCK = 1 << 20
@@ -72,7 +84,7 @@ def unpack(path: Path, folder: Path) -> None:
                     while left > 0 and (block := source.read(min(_BLOCK, left))):
                         file.write(block)
                         left -= len(block)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise DataError(
             f"{path} is no zip file, or is cut: {str(error).strip()}.",
             hint="download it again",

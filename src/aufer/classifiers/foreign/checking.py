@@ -18,6 +18,7 @@ TOLERANCE = 1e-4
 
 _SUM_TOLERANCE = 1e-3
 _N_RANDOM = 4
+_PASS_ON = ("Identity", "Cast", "Reshape", "Flatten", "Squeeze")
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,11 @@ def _are_probabilities(raw: np.ndarray) -> bool:
 
 
 def _ends_in_a_sigmoid(original: Original) -> bool:
-    makers = {name: node.op_type for node in original.graph.graph.node for name in node.output}
-    return makers.get(original.output_name) == "Sigmoid"
+    makers = {name: node for node in original.graph.graph.node for name in node.output}
+    node = makers.get(original.output_name)
+    while node is not None and node.op_type in _PASS_ON:
+        node = makers.get(node.input[0])
+    return node is not None and node.op_type == "Sigmoid"
 
 
 def _softmax(raw: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,6 @@ def read_onnx(path: Path, size: tuple[int, int, int] | None, n_emotions: int) ->
         np.asarray(answers[number]).dtype,
         shape,
         channels_first=first,
-        one_row=declared[0] is not None,
         n_outputs=int(np.asarray(answers[number]).shape[1]),
         answer=lambda rows: np.concatenate(
             [run(rows[row : row + 1])[number] for row in range(len(rows))]
@@ -92,8 +92,7 @@ def _load(path: Path) -> Any:
         ) from error
     if not known:
         raise DataError(f"{path.name} is no ONNX model, or is cut.")
-    outside = onnx.TensorProto.EXTERNAL
-    if any(tensor.data_location == outside for tensor in graph.graph.initializer):
+    if any(_lies_outside(part) for part in _parts(graph)):
         raise DataError(
             f"The weights of {path.name} lie in another file.",
             hint="save it as one file: onnx.save(onnx.load(FILE), OTHER)",
@@ -114,6 +113,22 @@ def _load(path: Path) -> Any:
                     hint="export it again with a later one",
                 ) from error
     return graph
+
+
+def _parts(message: Any) -> Iterator[Any]:
+    """Every message in an ONNX file, however deep: graphs, their nodes, weights, attributes."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield from _parts(part)
+
+
+def _lies_outside(part: Any) -> bool:
+    """Whether it is a weight whose numbers are in another file: any of this machine's."""
+    import onnx
+
+    return isinstance(part, onnx.TensorProto) and part.data_location == onnx.TensorProto.EXTERNAL
 
 
 def _shape(session: Any) -> list[Any]:

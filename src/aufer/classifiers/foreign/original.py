@@ -17,7 +17,7 @@ from aufer.classifiers.foreign.convert import network_to_onnx
 from aufer.classifiers.keras_loading import load_network
 from aufer.classifiers.onnx_export import dense_to_onnx
 from aufer.errors import DataError
-from aufer.image_input import GREY, RGB
+from aufer.image_input import GREY, RGB, ImageInput
 
 N_AUS = len(INTENSITY_COLUMNS)
 _CHANNELS = (GREY, RGB)
@@ -33,7 +33,6 @@ class Original:
         output_name, output_type: of the output that counts.
         shape: of one row as we hold it: (17,) or (height, width, channels).
         channels_first: whether the graph wants channels before height and width.
-        one_row: whether the file says that it takes one row at a time.
         n_outputs: numbers in the answer for one row.
         answer: float32 [n, outputs] of scaled rows, float32 [n, *shape], by the original itself.
     """
@@ -45,7 +44,6 @@ class Original:
     output_type: np.dtype
     shape: tuple[int, ...]
     channels_first: bool
-    one_row: bool
     n_outputs: int
     answer: Callable[[np.ndarray], np.ndarray]
 
@@ -92,7 +90,6 @@ def read_keras(path: Path, size: tuple[int, int, int] | None) -> Original:
         np.dtype(np.float32),
         shape,
         channels_first=False,
-        one_row=False,
         n_outputs=int(outputs[1]),
         answer=lambda rows: np.asarray(network(rows, training=False), dtype=np.float32),
     )
@@ -108,7 +105,8 @@ def row_shape(
             channels that the user names. where: the file's name, for messages.
 
     Raises:
-        DataError: it is no picture, nor the 17 AUs; or not the one that is named.
+        DataError: it is no picture, nor the 17 AUs, or an absurdly large one; or not the one that
+        is named.
     """
     if len(declared) == 1:
         if declared[0] not in (N_AUS, None) or size is not None:
@@ -129,6 +127,8 @@ def row_shape(
         if (shape := _as_picture(declared, size, first)) is not None
     ]
     if found:
+        (height, width, channels), _ = found[0]
+        ImageInput(width, height, channels)  # raises for an absurd size
         return found[0]
     given = "x".join("?" if side is None else str(side) for side in declared)
     if size is None and None in declared:
