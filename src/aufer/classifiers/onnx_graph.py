@@ -39,7 +39,7 @@ class Graph:
     def constant(
         self, values: np.ndarray | Sequence[float] | float, dtype: type = np.float32
     ) -> str:
-        """Add weights, float32 or float64, and return their name."""
+        """Add weights (or whole numbers, int64) and return their name."""
         from onnx import numpy_helper
 
         name = f"weight{len(self._weights)}"
