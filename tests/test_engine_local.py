@@ -201,6 +201,8 @@ def test_a_signal_ends_the_program_and_its_children(tmp_path: Path, name: str) -
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "STAND_IN_CALLS": str(calls)},
+        # what started the tests may ignore SIGHUP (nohup), and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     children: list[psutil.Process] = []
     try:

@@ -243,6 +243,7 @@ class Recorder:
     emotions: Emotions = THREE
     features: tuple[str, ...] = tuple(reversed(INTENSITY_COLUMNS))
     extractor: Extractor = EXTRACTOR
+    image_input: None = None
 
     @property
     def facts(self) -> dict[str, Any]:

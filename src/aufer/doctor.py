@@ -34,6 +34,7 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "onnxruntime": ("onnxruntime", "evaluate, predict"),
     "sklearn": ("scikit-learn", "train, evaluate"),
     "scipy": ("scipy", "train, evaluate"),
+    "tf2onnx": ("tf2onnx", "import-model"),
     "threadpoolctl": ("threadpoolctl", "learning-curve"),
     "matplotlib": ("matplotlib", "train, evaluate"),
     "jinja2": ("jinja2", "evaluate"),
