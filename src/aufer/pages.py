@@ -9,16 +9,24 @@ if TYPE_CHECKING:
 
 
 def page_environment() -> Environment:
-    """Finds the templates; what is put into them is escaped, and nothing may be missing."""
+    """Finds the templates; what is put into them is escaped, and nothing may be missing.
+
+    Filters of all pages: ``sentence`` (a capital first, a full stop last), ``unbroken`` and
+    ``partition`` (as `str.partition`).
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("aufer", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["sentence"] = lambda text: f"{text[:1].upper()}{text[1:]}."
+    environment.filters["unbroken"] = unbroken
+    environment.filters["partition"] = str.partition
+    return environment
 
 
 def unbroken(text: str) -> str:

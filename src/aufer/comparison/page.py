@@ -134,9 +134,6 @@ def render(
     """
     environment = page_environment()
     environment.filters["percent"] = lambda share: unbroken(percent(share, 0))
-    environment.filters["sentence"] = lambda text: f"{text[:1].upper()}{text[1:]}."
-    environment.filters["partition"] = str.partition
-    environment.filters["unbroken"] = unbroken
     said = {
         name: getattr(words, name)(facts)
         for name in (

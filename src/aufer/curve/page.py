@@ -19,7 +19,7 @@ from aufer.files import (
     to_json,
     write_text,
 )
-from aufer.pages import page_environment, unbroken
+from aufer.pages import page_environment
 from aufer.tables import COUNT, LIMITS, PERCENT, PLAIN, SHARE, Column, Table
 
 SCHEMA = "aufer/learning-curve/1"
@@ -154,9 +154,6 @@ def render(facts: dict[str, Any], tables: dict[str, Table], sources: dict[str, s
         sources: of the pictures, by name.
     """
     environment = page_environment()
-    environment.filters["sentence"] = lambda text: f"{text[:1].upper()}{text[1:]}."
-    environment.filters["partition"] = str.partition
-    environment.filters["unbroken"] = unbroken
     texts = {
         name: getattr(curve_text, name)(facts)
         for name in (

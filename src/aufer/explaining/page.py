@@ -20,7 +20,7 @@ from aufer.files import (
     to_json,
     write_text,
 )
-from aufer.pages import page_environment, unbroken
+from aufer.pages import page_environment
 from aufer.plots import write_figure
 from aufer.tables import Column, Table, write_tables
 
@@ -148,7 +148,6 @@ def render(facts: dict[str, Any], say: Language, sources: Sequence[str]) -> str:
         sources: of the faces' pictures.
     """
     environment = page_environment()
-    environment.filters["unbroken"] = unbroken
     return environment.get_template("explain.html").render(
         facts=facts,
         say=say,

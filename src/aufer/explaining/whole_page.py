@@ -19,7 +19,7 @@ from aufer.files import (
     to_json,
     write_text,
 )
-from aufer.pages import page_environment, unbroken
+from aufer.pages import page_environment
 from aufer.tables import write_tables
 
 HTML_NAME = "explain-model.html"
@@ -48,8 +48,6 @@ def write_whole(folder: Path, facts: dict[str, Any], *, force: bool = False) -> 
         if tables:
             write_tables(temporary / "tables", tables.values())
         environment = page_environment()
-        environment.filters["sentence"] = lambda text: f"{text[:1].upper()}{text[1:]}."
-        environment.filters["unbroken"] = unbroken
         page = environment.get_template("explain-model.html").render(
             facts=facts, tables=tables, sources=sources, say=whole_text
         )

@@ -20,7 +20,7 @@ from aufer.files import (
 )
 from aufer.masking import text as mask_text
 from aufer.masking.tables import make_tables
-from aufer.pages import page_environment, unbroken
+from aufer.pages import page_environment
 from aufer.tables import Table, write_tables
 
 SCHEMA = "aufer/mask-study/1"
@@ -82,8 +82,6 @@ def render(facts: dict[str, Any], tables: dict[str, Table], sources: dict[str, s
         sources: of the pictures, by name.
     """
     environment = page_environment()
-    environment.filters["sentence"] = lambda text: f"{text[:1].upper()}{text[1:]}."
-    environment.filters["unbroken"] = unbroken
     return environment.get_template("mask-study.html").render(
         facts=facts, tables=tables, sources=sources, say=mask_text
     )

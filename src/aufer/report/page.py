@@ -147,7 +147,6 @@ def render(facts: dict[str, Any], predictions: pd.DataFrame, sources: dict[str, 
     mistakes = mistake_pictures(facts)
     environment = page_environment()
     environment.filters["percent"] = lambda share: unbroken(percent(share))
-    environment.filters["unbroken"] = unbroken
     environment.filters["number"] = lambda v: "–" if v is None else f"{v:.3f}"
     return environment.get_template("report.html").render(
         facts=facts,
