@@ -101,8 +101,11 @@ def fit(
             then is kept, and ``stopped`` says `INTERRUPTED`.
         AuferError: it diverged: a loss was no finite number.
     """
-    keras = import_keras()
     ctrl_c = ctrl_c or CtrlC()
+    # a KeyboardInterrupt inside an import that C code runs ends the process by SIGINT at its exit
+    ctrl_c.hold("")
+    keras = import_keras()
+    ctrl_c.let_go()
     keras.utils.set_random_seed(seed)
     with keras.device("cpu:0"):
         train = examples.aus[examples.train]
