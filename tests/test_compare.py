@@ -36,9 +36,9 @@ from aufer.image_input import ImageInput
 from aufer.normalization import NEUTRAL, Normalization
 from aufer.openface.faces import read_faces
 from aufer.report.of_model import read_rows
-from aufer.report.page import DIGITS
 from aufer.seen import find_seen
 from aufer.shipped import models_folder
+from aufer.tables import DIGITS
 from tests.image_model import brightness_of, make_image_bundle, save_pictures
 from tests.running import RunAufer
 
@@ -239,16 +239,18 @@ def test_trees_have_no_parameters_to_count(tmp_path: Path) -> None:
 def test_each_picture_is_decoded_once_for_all_models(
     models: dict[str, Bundle], faces: AuTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from aufer import model
     from aufer.comparison import asking
 
     calls: list[tuple[int, int]] = []
-    real = asking.read_pixels
+    real = model.read_pixels
 
     def counted(paths: list[Path], inputs: list[ImageInput], **options: int) -> object:
         calls.append((len(paths), len(set(inputs))))
         return real(paths, inputs, **options)
 
-    monkeypatch.setattr(asking, "read_pixels", counted)
+    for module in (model, asking):
+        monkeypatch.setattr(module, "read_pixels", counted)
     monkeypatch.setattr(asking, "N_TIMED", 3)
     twice = replace(models["bright"], path=models["bright"].path)
     compare([models["bright"], twice, models["seven"]], faces)

@@ -71,6 +71,18 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     return flattened
 
 
+def calibrate(probabilities: np.ndarray, temperature: float, smoothing: float = 0.0) -> np.ndarray:
+    """A network's probabilities as they are given out: `undo_smoothing`, then `apply_temperature`.
+
+    Args:
+        probabilities: [n, emotions]. temperature: above 0. smoothing: 0 to below 1.
+
+    Returns:
+        float64 [n, emotions], rows sum to 1.
+    """
+    return apply_temperature(undo_smoothing(probabilities, smoothing), temperature)
+
+
 def undo_smoothing(probabilities: np.ndarray, smoothing: float) -> np.ndarray:
     """The probabilities that a network would give had its labels not been smoothed.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,12 +26,8 @@ NO_PICTURE = "no_picture"
 """Status, for a model of pictures, of a face whose picture is not at hand."""
 
 
-class Model(Protocol):
-    """A trained model: `bundle.Bundle`, or a bare file (`classifiers.keras_file.KerasFile`)."""
-
-    @property
-    def path(self) -> Path:
-        """Where it lies."""
+class Reader(Protocol):
+    """What can be asked for faces: a `Model`, or one that is watched while it answers."""
 
     @property
     def name(self) -> str:
@@ -42,12 +38,24 @@ class Model(Protocol):
         """The emotions in the order of the outputs."""
 
     @property
-    def features(self) -> tuple[str, ...]:
-        """The columns in the order of the inputs; none for a model of pictures."""
-
-    @property
     def image_input(self) -> ImageInput | None:
         """The pictures that it takes; None for a model of AUs."""
+
+    def predict_proba(self, values: np.ndarray) -> np.ndarray:
+        """Probabilities, float32 [n, emotions], of ``values`` [n, features], or of pictures
+        [n, height, width, channels], 0-255."""
+
+
+class Model(Reader, Protocol):
+    """A trained model: `bundle.Bundle`, or a bare file (`classifiers.keras_file.KerasFile`)."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns in the order of the inputs; none for a model of pictures."""
 
     @property
     def extractor(self) -> Extractor:
@@ -56,10 +64,6 @@ class Model(Protocol):
     @property
     def facts(self) -> dict[str, Any]:
         """What is known of its making, plain JSON."""
-
-    def predict_proba(self, values: np.ndarray) -> np.ndarray:
-        """Probabilities, float32 [n, emotions], of ``values`` [n, features], or of pictures
-        [n, height, width, channels], 0-255."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def answer_faces(model: Model, faces: AuTable, min_confidence: float, what: str)
         or it reads pictures and there are none.
     """
     if model.image_input is not None:
-        return answer_pictures(model, faces)
+        return answer_pictures([model], faces)[0]
     check_features(model.features, INTENSITY_COLUMNS, model.name)
     warnings = [
         f"{what} and the model's training faces: {warning}"
@@ -142,9 +146,10 @@ def answer_faces(model: Model, faces: AuTable, min_confidence: float, what: str)
 
 
 def answer_pictures(
-    model: Model, faces: AuTable, on_step: Callable[[int], None] = lambda n: None
-) -> Answers:
-    """Ask a model of pictures for every picture that can be read, a face measured in it or not.
+    models: Sequence[Reader], faces: AuTable, on_step: Callable[[int], None] = lambda n: None
+) -> list[Answers]:
+    """Ask models of pictures for every picture that can be read, a face measured in it or not; each
+    picture is decoded once for all of them.
 
     Args:
         on_step: told how many more are answered.
@@ -152,23 +157,27 @@ def answer_pictures(
     Raises:
         DataError: no row has a picture.
     """
-    wanted = model.image_input
-    if wanted is None or faces.paths is None or not faces.paths.astype(bool).any():
+    inputs = [model.image_input for model in models if model.image_input is not None]
+    if faces.paths is None or not faces.paths.astype(bool).any():
         raise DataError(
-            f"The model {model.name} reads pictures; these faces come without.",
+            f"The model {models[0].name} reads pictures; these faces come without.",
             hint="name the folder of the pictures themselves instead of tables of AUs",
         )
     n = len(faces)
-    probabilities = np.full((n, len(model.emotions)), np.nan)
+    found = [np.full((n, len(model.emotions)), np.nan) for model in models]
     status = np.full(n, OK, dtype=object)
     reasons = np.full(n, "", dtype=object)
-    for part in read_pixels(faces.paths.tolist(), [wanted], on_step=on_step):
-        probabilities[part.rows] = model.predict_proba(part.of_input[wanted])
+    for part in read_pixels(faces.paths.tolist(), inputs, on_step=on_step):
+        for probabilities, model, wanted in zip(found, models, inputs, strict=True):
+            probabilities[part.rows] = model.predict_proba(part.of_input[wanted])
         for row, reason in part.failures.items():
             status[row] = NO_PICTURE if faces.paths[row] is None else UNREADABLE
             reasons[row] = reason
     answered = status == OK
-    return Answers(model.emotions.names, answered, probabilities, (), status, reasons)
+    return [
+        Answers(model.emotions.names, answered, probabilities, (), status, reasons)
+        for model, probabilities in zip(models, found, strict=True)
+    ]
 
 
 def normalization_of(model: Model) -> Normalization:

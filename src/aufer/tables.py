@@ -158,9 +158,17 @@ class Table:
         return pd.DataFrame(flat)
 
 
+DIGITS = "%.9g"
+"""Of numbers in CSV files: so many tell every float32 apart, so that figures come out again."""
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table of a report, or the answers beside it, with `DIGITS`."""
+    frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
+
+
 def write_tables(folder: Path, tables: Iterable[Table]) -> None:
     """Write each table as CSV into a new folder, under its name."""
     folder.mkdir()
     for table in tables:
-        path = folder / f"{table.name}.csv"
-        table.frame().to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
+        write_csv(table.frame(), folder / f"{table.name}.csv")

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from aufer.bundle import CHECKPOINTS, PIXELS, open_session
-from aufer.calibration import apply_temperature, undo_smoothing
+from aufer.bundle import CHECKPOINTS
+from aufer.calibration import calibrate
 from aufer.classifiers.backend import import_keras
 from aufer.classifiers.cnn_loop import CnnLoop, Pictures
 from aufer.classifiers.cnn_network import build, predict_both_ways, to_onnx
 from aufer.classifiers.cnn_recipe import CnnRecipe
 from aufer.classifiers.cnn_state import State, write_state
 from aufer.classifiers.ctrl_c import CtrlC
-from aufer.classifiers.onnx_export import TOLERANCE, write_onnx
+from aufer.classifiers.onnx_export import compare_with_onnx, write_onnx
 
 KEPT_CHECKPOINTS = 3
 """So many files of best epochs are kept, the newest."""
@@ -105,7 +105,7 @@ def write_onnx_file(
     """Write ``model.onnx``, calibrated, and compare it with the network.
 
     Args:
-        temperature, smoothing: see `calibration.apply_temperature` and `undo_smoothing`.
+        temperature, smoothing: see `calibration.calibrate`.
         pixels: pictures to compare on, [n, h, w, c]; the first few hundred are.
 
     Returns:
@@ -115,17 +115,9 @@ def write_onnx_file(
         ArithmeticError: it is above the tolerance: the export is wrong, which is a bug.
     """
     write_onnx(to_onnx(classifier.network, temperature, smoothing), path, (), emotions)
-    some = pixels[:_COMPARED].astype(np.float32)
-    undone = undo_smoothing(classifier.predict_proba(some), smoothing)
-    expected = apply_temperature(undone, temperature)
-    found = open_session(path).run(None, {PIXELS: some})[0]
-    difference = float(np.max(np.abs(found.astype(np.float64) - expected), initial=0.0))
-    if not difference <= TOLERANCE / min(temperature, 1.0):
-        raise ArithmeticError(
-            f"{path.name} gives other probabilities than the network: they differ by "
-            f"{difference:.2g}"
-        )
-    return difference
+    some = pixels[:_COMPARED]
+    expected = calibrate(classifier.predict_proba(some), temperature, smoothing)
+    return compare_with_onnx(path, some, expected, temperature)
 
 
 def _write_checkpoint(network: Any, row: dict[str, float], folder: Path) -> None:

@@ -21,7 +21,7 @@ from aufer.bundle import (
     write_history,
 )
 from aufer.calibration import (
-    apply_temperature,
+    calibrate,
     expected_calibration_error,
     fit_temperature,
     undo_smoothing,
@@ -72,12 +72,8 @@ def write_bundle(
     held, smoothing = parts.validation, trained.recipe.label_smoothing
     raw = classifier.predict_proba(pixels[held])
     temperature = fit_temperature(undo_smoothing(raw, smoothing), labels[held])
-
-    def calibrated(probabilities: np.ndarray) -> np.ndarray:
-        return apply_temperature(undo_smoothing(probabilities, smoothing), temperature)
-
-    validated = calibrated(raw)
-    tested = calibrated(classifier.predict_proba(pixels[parts.test]))
+    validated = calibrate(raw, temperature, smoothing)
+    tested = calibrate(classifier.predict_proba(pixels[parts.test]), temperature, smoothing)
     difference = write_onnx_file(
         folder / ONNX_NAME, classifier, names, temperature, smoothing, pixels[held]
     )

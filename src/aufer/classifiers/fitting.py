@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from aufer.calibration import (
-    apply_temperature,
+    calibrate,
     expected_calibration_error,
     fit_temperature,
     undo_smoothing,
@@ -119,8 +119,7 @@ class Fitted:
 
     def calibrate(self, probabilities: np.ndarray) -> np.ndarray:
         """Probabilities of the classifier, or of its last epoch, made calibrated."""
-        undone = undo_smoothing(probabilities, self.smoothing)
-        return apply_temperature(undone, self.temperature)
+        return calibrate(probabilities, self.temperature, self.smoothing)
 
     @property
     def last(self) -> Predictor | None:
@@ -163,9 +162,10 @@ def fit_calibrated(
     raw, truth = classifier.predict_proba(examples.aus[held]), examples.labels[held]
     is_smoothed = recipe.calibrate and found.has_epochs  # the other kinds know no smoothing
     smoothing = recipe.label_smoothing if is_smoothed else 0.0
-    undone = undo_smoothing(raw, smoothing)
-    temperature = fit_temperature(undone, truth) if recipe.calibrate and len(held) else 1.0
-    calibrated = apply_temperature(undone, temperature)
+    temperature = 1.0
+    if recipe.calibrate and len(held):
+        temperature = fit_temperature(undo_smoothing(raw, smoothing), truth)
+    calibrated = calibrate(raw, temperature, smoothing)
     facts = {
         "temperature": temperature,
         "label_smoothing_undone": smoothing,

@@ -215,7 +215,8 @@ def compare_with_onnx(
     """Run an ONNX file and compare.
 
     Args:
-        values: [n, features]. expected: probabilities by the classifier itself, [n, emotions].
+        values: [n, features], or pictures. expected: probabilities by the classifier itself,
+            [n, emotions].
         temperature: of the model; one below 1 magnifies the rounding to float32 as it does all
             differences, and the tolerance with it.
 
@@ -226,10 +227,11 @@ def compare_with_onnx(
         ArithmeticError: it is above the tolerance: the export is wrong, which is a bug.
     """
     session = open_session(path)
+    name = session.get_inputs()[0].name
     difference = 0.0
     for start in range(0, len(values), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        feed = {AU_INPUT: np.ascontiguousarray(values[rows], dtype=np.float32)}
+        feed = {name: np.ascontiguousarray(values[rows], dtype=np.float32)}
         apart = np.abs(session.run(None, feed)[0].astype(np.float64) - expected[rows])
         difference = float(np.maximum(difference, np.max(apart)))  # NaN stays NaN
     if not difference <= TOLERANCE / min(temperature, 1.0):

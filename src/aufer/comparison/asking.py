@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aufer.au_table import OK, UNREADABLE, AuTable
+from aufer.au_table import AuTable
 from aufer.bundle import AU_INPUT, IMAGE_INPUT, ONNX_NAME, Bundle
 from aufer.comparison.contender import Contender
 from aufer.errors import DataError
 from aufer.image_input import ImageInput
-from aufer.model import NO_PICTURE, Answers, Model, answer_faces, relate_faces
-from aufer.pictures.pixels import Pixels, read_pixels
+from aufer.model import Answers, Model, answer_faces, answer_pictures, relate_faces
+from aufer.pictures.pixels import read_pixels
 from aufer.progress import Progress, no_progress
 from aufer.report.of_model import knows_persons, read_rows
 from aufer.seen import WAYS, find_seen
@@ -111,42 +110,37 @@ def _ask_readers(
             hint="name the folder of the pictures themselves as --testset, or beside OpenFace's "
             "files: --images FOLDER",
         )
-    paths, n = faces.paths.tolist(), len(faces)
-    inputs = [model.image_input for _, model in readers if model.image_input is not None]
-    preprocessing = {
-        wanted: _time_reading([path for path in paths if path is not None], wanted)
-        for wanted in dict.fromkeys(inputs)
-    }
-    found = {number: np.full((n, len(m.emotions)), np.nan) for number, m in readers}
-    seconds = dict.fromkeys(found, 0.0)
-    status, reasons = np.full(n, OK, dtype=object), np.full(n, "", dtype=object)
+    timed = [_Timed(model) for _, model in readers]
+    inputs = [each.image_input for each in timed if each.image_input is not None]
+    paths = [path for path in faces.paths if path is not None]
+    preprocessing = {wanted: _time_reading(paths, wanted) for wanted in dict.fromkeys(inputs)}
     for (_, model), wanted in zip(readers, inputs, strict=True):
         model.predict_proba(np.zeros((1, *wanted.shape), dtype=np.uint8))  # opens its session
-    with progress(n, "pictures") as step:
-        for part in _ahead(read_pixels(paths, inputs)):
-            for (number, model), wanted in zip(readers, inputs, strict=True):
-                started = time.thread_time()
-                found[number][part.rows] = model.predict_proba(part.of_input[wanted])
-                seconds[number] += time.thread_time() - started
-            for row, reason in part.failures.items():
-                status[row] = NO_PICTURE if paths[row] is None else UNREADABLE
-                reasons[row] = reason
-            step(part.stop - part.start)
-    answered = status == OK
-    n_read = int(answered.sum())
-    for (number, model), wanted in zip(readers, inputs, strict=True):
-        answers = Answers(model.emotions.names, answered, found[number], (), status, reasons)
-        took = 1000 * seconds[number] / n_read if n_read else None
+    with progress(len(faces), "pictures") as step:
+        found = answer_pictures(timed, faces, step)
+    for (number, _), each, wanted, answers in zip(readers, timed, inputs, found, strict=True):
+        n_read = int(answers.answered.sum())
+        took = 1000 * each.seconds / n_read if n_read else None
         yield number, Asked(answers, preprocessing[wanted], took)
 
 
-def _ahead(parts: Iterator[Pixels]) -> Iterator[Pixels]:
-    """The same parts; the next one is made while this one is worked on."""
-    with ThreadPoolExecutor(1, "ahead") as pool:
-        coming = pool.submit(next, parts, None)
-        while (part := coming.result()) is not None:
-            coming = pool.submit(next, parts, None)
-            yield part
+class _Timed:
+    """A model of pictures whose answering is timed.
+
+    Attributes:
+        seconds: of this thread, until now.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.name, self.emotions, self.image_input = model.name, model.emotions, model.image_input
+        self.seconds = 0.0
+
+    def predict_proba(self, values: np.ndarray) -> np.ndarray:
+        started = time.thread_time()
+        found = self._model.predict_proba(values)
+        self.seconds += time.thread_time() - started
+        return found
 
 
 def _time_reading(paths: Sequence[Path], wanted: ImageInput) -> float | None:

@@ -28,7 +28,7 @@ from aufer.files import (
 )
 from aufer.metrics import percent
 from aufer.pages import page_environment, unbroken
-from aufer.tables import Table, write_tables
+from aufer.tables import Table, write_csv, write_tables
 
 SCHEMA = "aufer/comparison/1"
 HTML_NAME = "comparison.html"
@@ -82,9 +82,7 @@ def write_comparison(
     with replacing_folder(folder) as temporary:
         sources = _write_figures(temporary / "figures", facts)
         write_tables(temporary / "tables", tables.values())
-        predictions.to_csv(
-            temporary / PREDICTIONS_NAME, index=False, float_format="%.9g", lineterminator="\n"
-        )
+        write_csv(predictions, temporary / PREDICTIONS_NAME)
         shown = disagreements[:N_SHOWN]
         thumbnails = _thumbnails([each["image"] for each in shown], pictures)
         page = render(facts, tables, sources, shown, thumbnails)

@@ -20,7 +20,17 @@ from aufer.files import (
     write_text,
 )
 from aufer.pages import page_environment
-from aufer.tables import COUNT, LIMITS, PERCENT, PLAIN, SHARE, Column, Table
+from aufer.tables import (
+    COUNT,
+    LIMITS,
+    PERCENT,
+    PLAIN,
+    SHARE,
+    Column,
+    Table,
+    write_csv,
+    write_tables,
+)
 
 SCHEMA = "aufer/learning-curve/1"
 HTML_NAME = "learning-curve.html"
@@ -49,18 +59,12 @@ def write_curve(
     tables = make_tables(facts)
     with replacing_folder(folder) as temporary:
         sources = _write_pictures(temporary / "figures", facts)
-        (temporary / "tables").mkdir()
-        for table in tables.values():
-            _write_csv(table.frame(), temporary / "tables" / f"{table.name}.csv")
-        _write_csv(counts, temporary / COUNTS_NAME)
+        write_tables(temporary / "tables", tables.values())
+        write_csv(counts, temporary / COUNTS_NAME)
         write_text(temporary / HTML_NAME, render(facts, tables, sources))
         full = {**facts, "files": hash_files(temporary, FACTS_NAME)}
         write_text(temporary / FACTS_NAME, to_json(full))
     return folder / HTML_NAME
-
-
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
 
 
 def _write_pictures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:

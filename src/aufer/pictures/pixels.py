@@ -47,7 +47,8 @@ def read_pixels(
     threads: int = 2,
     on_step: Callable[[int], None] = lambda n: None,
 ) -> Iterator[Pixels]:
-    """Read pictures, some at a time: memory does not grow with their number.
+    """Read pictures, some at a time: memory does not grow with their number. The next ones are read
+    while somebody works on these.
 
     Args:
         paths: None where there is no picture. inputs: what is wanted of each; equal ones once.
@@ -60,9 +61,11 @@ def read_pixels(
 
     with ThreadPoolExecutor(threads, "pixels") as pool:
         try:
+            coming = [pool.submit(read, path) for path in paths[:at_once]]
             for start in range(0, len(paths), at_once):
-                part = paths[start : start + at_once]
-                found = list(pool.map(read, part))
+                found = [each.result() for each in coming]
+                stop = start + len(found)
+                coming = [pool.submit(read, path) for path in paths[stop : stop + at_once]]
                 rows = [n for n, each in enumerate(found) if not isinstance(each, str)]
                 good = [each for each in found if not isinstance(each, str)]
                 of_input = {
@@ -74,12 +77,12 @@ def read_pixels(
                 failures = {start + n: e for n, e in enumerate(found) if isinstance(e, str)}
                 yield Pixels(
                     start,
-                    start + len(part),
+                    stop,
                     start + np.array(rows, dtype=np.int64),
                     of_input,
                     failures,
                 )
-                on_step(len(part))
+                on_step(stop - start)
         except BaseException:  # Ctrl-C
             pool.shutdown(cancel_futures=True)
             raise

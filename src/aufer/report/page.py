@@ -41,6 +41,7 @@ from aufer.report.text import (
     reads_pictures,
     summarise,
 )
+from aufer.tables import write_csv, write_tables
 
 SCHEMA = "aufer/report/1"
 HTML_NAME = "report.html"
@@ -48,9 +49,6 @@ FACTS_NAME = "report.json"
 PREDICTIONS_NAME = "predictions.csv"
 METHODS_NAME = "methods.txt"
 REFERENCES_NAME = "references.bib"
-
-DIGITS = "%.9g"
-"""Of numbers in CSV files: so many tell every float32 apart, so that figures come out again."""
 
 
 def write_report(
@@ -68,10 +66,8 @@ def write_report(
     check_report_folder(folder, force=force)
     with replacing_folder(folder) as temporary:
         sources = _write_pictures(temporary / "figures", facts)
-        (temporary / "tables").mkdir()
-        for name, table in make_tables(facts, predictions).items():
-            _write_csv(table.frame(), temporary / "tables" / f"{name}.csv")
-        _write_csv(predictions, temporary / PREDICTIONS_NAME)
+        write_tables(temporary / "tables", make_tables(facts, predictions).values())
+        write_csv(predictions, temporary / PREDICTIONS_NAME)
         methods = write_methods(facts)
         write_text(temporary / METHODS_NAME, methods.text())
         write_text(temporary / REFERENCES_NAME, methods.bibtex)
@@ -79,10 +75,6 @@ def write_report(
         full = {**facts, "files": hash_files(temporary, FACTS_NAME)}
         write_text(temporary / FACTS_NAME, to_json(full))
     return folder / HTML_NAME
-
-
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
 
 
 def _write_pictures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:

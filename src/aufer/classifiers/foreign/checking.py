@@ -46,6 +46,8 @@ def fit_wrapping(original: Original, scale: Scale | None) -> Fitted:
         DataError: the bundle's graph can't be run, or answers something else; or the outputs are
         each a probability by itself, which can't be told from an emotion's among others.
     """
+    from scipy.special import softmax as scipy_softmax
+
     rows = example_rows(original.shape)
     raw = original.answer(rows if scale is None else scale.apply(rows)).astype(np.float64)
     if not np.isfinite(raw).all():
@@ -57,7 +59,7 @@ def fit_wrapping(original: Original, scale: Scale | None) -> Fitted:
             "hold at once; an expression model chooses one.",
             hint="train it with a softmax at its end",
         )
-    expected = _softmax(raw) if softmax else raw
+    expected = scipy_softmax(raw, axis=1) if softmax else raw
     failure = ""
     for one_by_one in (False, True):
         wrapping = Wrapping(scale, softmax, one_by_one)
@@ -123,12 +125,6 @@ def _ends_in_a_sigmoid(original: Original) -> bool:
     while node is not None and node.op_type in _PASS_ON:
         node = makers.get(node.input[0])
     return node is not None and node.op_type == "Sigmoid"
-
-
-def _softmax(raw: np.ndarray) -> np.ndarray:
-    powers = np.exp(raw - raw.max(axis=1, keepdims=True))
-    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def _run(model: Any, rows: np.ndarray) -> np.ndarray:
