@@ -305,9 +305,9 @@ def _made_at(path: Path) -> tuple[str, str]:
         return "", path.name
 
 
-def _reads_aus(path: Path) -> bool:
+def _reads(path: Path, what: str) -> bool:
     try:
-        return bool(read_json(path / FACTS_NAME).get("input") == AU_INPUT)
+        return bool(read_json(path / FACTS_NAME).get("input") == what)
     except DataError:
         return False
 
@@ -316,6 +316,7 @@ def find_bundle(
     model: str | None = None,
     workspace_models: Path = Path("models"),
     shipped_models: Path | None = None,
+    reads: str | None = None,
 ) -> Path:
     """The folder of a model that is named by path or by name, or of the newest one.
 
@@ -323,6 +324,7 @@ def find_bundle(
         model: a path; or a plain name: of a bundle or file here, else in the workspace's models
             folder, else among the shipped ones. None takes the workspace's newest, else the
             shipped one that reads AUs.
+        reads: `AU_INPUT` or `IMAGE_INPUT`: what the one that is taken without a name reads.
 
     Raises:
         UsageError: there is no such model.
@@ -331,8 +333,9 @@ def find_bundle(
     if model is None:
         for folder in folders:
             bundles = list_bundles(folder)
-            if folder is shipped_models:  # the main job is about AUs
-                bundles = [path for path in bundles if _reads_aus(path)]
+            what = reads or (AU_INPUT if folder is shipped_models else None)
+            if what is not None:  # the main job is about AUs
+                bundles = [path for path in bundles if _reads(path, what)]
             if bundles:
                 return bundles[0]
         raise UsageError(

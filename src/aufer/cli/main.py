@@ -29,7 +29,9 @@ COMMANDS: dict[str, str] = {
     "compare": "Put models side by side on the same images.",
     "explain": "Tell the reasons for an answer, or of a whole model.",
     "import-model": "Make a bundle of a model of another program.",
-    "models": "List the models at hand.",
+    "live": "Tell the expressions before a camera, to Unity, a browser or a file.",
+    "listen": "Print what `aufer live` sends.",
+    "models": "List the models at hand, or fetch one.",
 }
 """Every command and its line in ``aufer --help``; the code lies in ``cli/<command>.py``."""
 

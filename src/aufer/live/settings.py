@@ -1,0 +1,135 @@
+"""What a live session can be told: the options of `aufer live`, with their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aufer.errors import UsageError
+
+UNITY_V1 = "unity-v1"
+STDOUT = "stdout"
+BENCHMARK_S = 10.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where frames come from, what is done with them, and where messages go.
+
+    Attributes:
+        source: a video file, a folder of pictures, an address, or ``-``; None: the camera.
+        camera: its number; None is 0. loop: play a video or a recording again and again.
+        every_frame: drop none of a video's, and don't wait for its time.
+        fps: at most so many frames per second. mirror: flip them.
+        listen_frames: the port at which a program hands over JPEGs. duration: seconds, then stop.
+        model: a bundle of pictures. detector: ``haar``, ``yunet`` or ``whole``. yunet: its file.
+        min_face: pixels. smooth: seconds that scores are smoothed over; 0: not.
+        host, port, token, max_clients: of the TCP server; no_server: none. compat: `UNITY_V1`.
+        outs: `STDOUT`, FILE.jsonl, FILE.csv. websocket: port. osc: ``HOST:PORT``. lsl: name.
+        window, web: show the picture, there at web_port.
+        record: the folder that keeps the messages, and with save_video the pictures.
+        replay: a recording to play instead. benchmark: measure. force: replace files.
+    """
+
+    source: str | None = None
+    camera: int | None = None
+    loop: bool = False
+    every_frame: bool = False
+    fps: float | None = None
+    mirror: bool = False
+    listen_frames: int | None = None
+    duration: float | None = None
+    model: str | None = None
+    detector: str = "haar"
+    yunet: Path | None = None
+    min_face: int = 30
+    smooth: float = 0.0
+    host: str = "127.0.0.1"
+    port: int = 5000
+    no_server: bool = False
+    token: str | None = None
+    max_clients: int = 64
+    compat: str | None = None
+    outs: tuple[str, ...] = ()
+    websocket: int | None = None
+    osc: str | None = None
+    lsl: str | None = None
+    window: bool = False
+    web: bool = False
+    web_port: int = 8000
+    record: Path | None = None
+    save_video: bool = False
+    replay: Path | None = None
+    benchmark: bool = False
+    force: bool = False
+
+    def check(self) -> None:
+        """Refuse what can't go together.
+
+        Raises:
+            UsageError: it says what to leave away.
+        """
+        sources = {
+            "SOURCE": self.source is not None,
+            "--camera": self.camera is not None,
+            "--listen-frames": self.listen_frames is not None,
+            "--replay": self.replay is not None,
+        }
+        named = [name for name, is_given in sources.items() if is_given]
+        if len(named) > 1:
+            raise UsageError(
+                f"{' and '.join(named)} are sources both; there is one.",
+                hint="leave all of them away but one",
+            )
+        is_camera = named in ([], ["--camera"])
+        for wrong, message, hint in (
+            (
+                self.loop and (is_camera or self.listen_frames is not None),
+                "--loop plays a video or a recording again; a camera has no end.",
+                "name a video: aufer live party.mp4 --loop",
+            ),
+            (
+                self.every_frame and is_camera,
+                "--every-frame is for files; a camera doesn't wait.",
+                "leave --every-frame away",
+            ),
+            (
+                self.save_video and self.record is None,
+                "--save-video belongs to --record.",
+                "name the folder too: --record recording --save-video",
+            ),
+            (
+                self.compat is not None and self.no_server,
+                "--compat is about the TCP server, and --no-server wants none.",
+                "leave one of them away",
+            ),
+            (
+                self.replay is not None and self._writes_into(self.replay),
+                f"{self.replay} is played, and can't be written to at the same time.",
+                "choose another place for --record or --out",
+            ),
+            (
+                self.benchmark and self.replay is not None,
+                "--benchmark measures finding and reading faces; a replay does neither.",
+                "name a video: aufer live party.mp4 --benchmark",
+            ),
+            (
+                self.no_server and not self.has_sink and not self.benchmark,
+                "With --no-server, nobody would hear of any face.",
+                "write it somewhere: --out stdout, or leave --no-server away",
+            ),
+        ):
+            if wrong:
+                raise UsageError(message, hint=hint)
+
+    @property
+    def has_sink(self) -> bool:
+        """Whether messages go anywhere, the TCP server aside."""
+        ports = (self.websocket, self.osc, self.lsl, self.record)
+        return bool(self.outs or self.window or self.web) or any(p is not None for p in ports)
+
+    def _writes_into(self, folder: Path) -> bool:
+        played = folder.resolve()
+        written = [Path(out) for out in self.outs if out != STDOUT]
+        written += [self.record] if self.record is not None else []
+        return any(played in (path.resolve(), *path.resolve().parents) for path in written)

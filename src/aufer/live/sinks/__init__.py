@@ -1,0 +1,1 @@
+"""Where messages go: sockets, files, windows, pages, other programs."""
