@@ -23,7 +23,7 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "numpy": ("numpy", "every command"),
     "pandas": ("pandas", "every command"),
     "PIL": ("pillow", "extract"),
-    "cv2": ("opencv-python-headless", "extract"),
+    "cv2": ("opencv-python-headless", "extract, live"),
     "imagehash": ("imagehash", "extract"),
     "psutil": ("psutil", "extract, doctor"),
     "docker": ("docker", "extract --engine docker"),
@@ -31,7 +31,7 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "keras": ("keras", "train"),
     "tensorflow": ("tensorflow", "train"),
     "onnx": ("onnx", "train"),
-    "onnxruntime": ("onnxruntime", "evaluate, predict"),
+    "onnxruntime": ("onnxruntime", "evaluate, predict, live"),
     "sklearn": ("scikit-learn", "train, evaluate"),
     "scipy": ("scipy", "train, evaluate"),
     "tf2onnx": ("tf2onnx", "import-model"),
@@ -39,11 +39,15 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "matplotlib": ("matplotlib", "train, evaluate"),
     "jinja2": ("jinja2", "evaluate"),
     "tqdm": ("tqdm", "extract"),
+    "websockets": ("websockets", "live --web, --websocket"),
+    "pooch": ("pooch", "models fetch"),
+    "pythonosc": ("python-osc", "live --osc"),
+    "pylsl": ("pylsl", "live --lsl"),
 }
 """Module -> its name for pip, and the commands that import it."""
 
-OF_DOCKER = {"docker", "platformdirs"}
-"""Modules that only the engine ``docker`` needs."""
+OPTIONAL = {"docker", "platformdirs", "pythonosc", "pylsl"}
+"""Modules without which much can be done: of the engine ``docker``, and extras."""
 
 ENOUGH_DISK, ENOUGH_MEMORY = 2 << 30, 1 << 30
 """Bytes. A picture of 24 megapixels takes OpenFace 1 GB of memory."""
@@ -93,6 +97,7 @@ def check_all(
         _check_writing(workspace),
         _check_memory(),
         Check("processors", True, f"{os.cpu_count() or 1}", needed_by="extract, train"),
+        _check_camera(),
     ]
 
 
@@ -115,7 +120,7 @@ def _check_python() -> Check:
 
 def _check_packages() -> Iterator[Check]:
     for module, (package, needed_by) in PACKAGES.items():
-        required = module not in OF_DOCKER
+        required = module not in OPTIONAL
         if find_spec(module) is None:
             hint = f"pip install {package}"
             yield Check(f"package {package}", False, "missing", hint, needed_by, required)
@@ -192,3 +197,13 @@ def _check_memory() -> Check:
     hint = "" if ok else "close other programs; OpenFace takes 1 GB for a 24-megapixel picture"
     detail = f"{memory.available / (1 << 30):.1f} of {memory.total / (1 << 30):.1f} GB free"
     return Check("memory", ok, detail, hint, "extract, train")
+
+
+def _check_camera() -> Check:
+    """Whether there is a camera, without opening one: its lamp would light."""
+    name, by = "camera", "live"
+    if not sys.platform.startswith("linux"):
+        return Check(name, True, "not looked for; try: aufer live --benchmark", "", by)
+    found = sorted(Path("/dev").glob("video[0-9]*"))
+    hint = "" if found else "plug one in; or play a video: aufer live party.mp4"
+    return Check(name, bool(found), ", ".join(map(str, found)) or "none", hint, by)
