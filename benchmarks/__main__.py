@@ -30,10 +30,12 @@ BENCHMARKS: dict[str, bool] = {
     "shapley_speed.py": True,
     "compare_speed.py": False,
     "cnn.py": True,
+    "live_speed.py": True,
+    "face_margin.py": True,
 }
 """Each script, and whether it needs the development data."""
 
-LONG_ONLY = {"chaos.py": False, "ablation.py": True}
+LONG_ONLY = {"chaos.py": False, "ablation.py": True, "live_soak.py": False}
 """Those of half an hour and more."""
 
 
