@@ -57,7 +57,8 @@ def answer(facts: dict[str, Any]) -> str:
     n = mean["n_aus"]
     over = f"{n} AUs" if n > 1 else short(_defined(facts)[0]["au"])
     return (
-        f"{what}, A and B agree with {'a mean' if n > 1 else 'an'} r of {with_limits(mean['r'])} and "
+        f"{what}, A and B agree with {'a mean' if n > 1 else 'an'} r of {with_limits(mean['r'])} "
+        "and "
         f"{'a mean ' if n > 1 else 'an '}ICC(3,1) of {with_limits(mean['icc3'])} over {over}: "
         f"{mean['verdict']}. {describe_weak(facts)}"
     )

@@ -10,7 +10,7 @@ from aufer.live.expressions import Expressions
 from aufer.live.finding.choose import make_finder
 from aufer.live.finding.smoothing import Smoother
 from aufer.live.newest import FrameReader
-from aufer.live.recognizer import Recognizer
+from aufer.live.recognizer import Recognizer, open_recognizer
 from aufer.live.settings import UNITY_V1, Settings
 from aufer.live.sinks.sink import Sink
 from aufer.live.sources.choose import choose_source
@@ -45,9 +45,15 @@ def make_reader(settings: Settings) -> FrameReader:
     )
 
 
-def make_watcher(settings: Settings, source: Source, recognizer: Recognizer) -> Watcher:
-    """What finds and reads faces; the network is opened."""
+def make_recognizer(settings: Settings) -> Recognizer:
+    """What reads faces; its network is open."""
+    recognizer = open_recognizer(settings.model)
     recognizer.warm_up()
+    return recognizer
+
+
+def make_watcher(settings: Settings, source: Source, recognizer: Recognizer) -> Watcher:
+    """What finds faces and has them read."""
     return Watcher(
         finder=make_finder(
             settings.detector,
