@@ -75,15 +75,14 @@ class About:
     Attributes:
         source, model: what they are called. expressions: what can be answered.
         frames_per_s: the source's rate, where it has one. waits: whether the source waits for us,
-            so that no message needs to be lost. facts: what the page shows, each second anew.
+            so that no message needs to be lost.
     """
 
     source: str
     model: str
     expressions: Expressions
-    frames_per_s: float | None
-    waits: bool
-    facts: Callable[[], dict[str, Any]]
+    frames_per_s: float | None = None
+    waits: bool = False
 
 
 @dataclass
@@ -99,8 +98,13 @@ class Sinks:
     window: Window | None = None
 
 
-def make_sinks(settings: Settings, loop: EventLoop, about: About) -> Sinks:
+def make_sinks(
+    settings: Settings, loop: EventLoop, about: About, facts: Callable[[], dict[str, Any]]
+) -> Sinks:
     """All that hear of faces; not started. What an extra package is for is imported only if asked.
+
+    Args:
+        facts: what the page shows besides.
 
     Raises:
         UsageError: an option's value means nothing.
@@ -118,7 +122,7 @@ def make_sinks(settings: Settings, loop: EventLoop, about: About) -> Sinks:
             unity_v1=settings.compat == UNITY_V1,
         )
         sinks.all.append(sinks.server)
-    sinks.all += _other_servers(settings, loop, about)
+    sinks.all += _other_servers(settings, loop, facts)
     for out in settings.outs:
         from aufer.live.sinks.text import text_sink
 
@@ -152,7 +156,9 @@ def make_sinks(settings: Settings, loop: EventLoop, about: About) -> Sinks:
     return sinks
 
 
-def _other_servers(settings: Settings, loop: EventLoop, about: About) -> list[Sink]:
+def _other_servers(
+    settings: Settings, loop: EventLoop, facts: Callable[[], dict[str, Any]]
+) -> list[Sink]:
     found: list[Sink] = []
     if settings.websocket is not None:
         from aufer.live.sinks.websocket import WebSocketServer
@@ -169,5 +175,5 @@ def _other_servers(settings: Settings, loop: EventLoop, about: About) -> list[Si
     if settings.web:
         from aufer.live.sinks.web_page import WebPage
 
-        found.append(WebPage(loop, port=settings.web_port, facts=about.facts))
+        found.append(WebPage(loop, port=settings.web_port, facts=facts))
     return found

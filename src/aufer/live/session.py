@@ -135,25 +135,14 @@ class Session:
             reader = self._reader = make_reader(settings)
             reader.start()
             recognizer = opened.result()
-        watcher = self._watcher = make_watcher(settings, reader.source, recognizer)
-        source, model = reader.source, recognizer.model
-
-        def facts() -> dict[str, Any]:
-            return {
-                "title": source.title + (" (dropped out)" if reader.is_lost else ""),
-                "model": f"{model.name}, faces by {watcher.finder.title}",
-                "clients": self._server.n_clients if self._server else 0,
-                "dropped": reader.dropped,
-                "recording": self._about_recording(),
-            }
-
+        self._watcher = make_watcher(settings, reader.source, recognizer)
+        source = reader.source
         return About(
             source=source.title,
-            model=model.name,
+            model=recognizer.model.name,
             expressions=recognizer.expressions,
             frames_per_s=source.frames_per_s,
             waits=not source.is_live and (settings.every_frame or not source.frames_per_s),
-            facts=facts,
         )
 
     def _open_recording(self) -> About:
@@ -161,30 +150,15 @@ class Session:
 
         assert self.settings.replay is not None
         recording = open_recording(self.settings.replay)
-        model = str(recording.facts.get("model", "unknown model"))
-
-        def facts() -> dict[str, Any]:
-            clients = self._server.n_clients if self._server else 0
-            recorded = self._about_recording()
-            return {
-                "title": recording.title,
-                "model": model,
-                "clients": clients,
-                "recording": recorded,
-            }
-
         return About(
             source=recording.title,
-            model=model,
+            model=str(recording.facts.get("model", "unknown model")),
             expressions=recording.expressions,
-            frames_per_s=None,
-            waits=False,
-            facts=facts,
         )
 
     def _start_sinks(self, about: About) -> list[str]:
         settings = self.settings
-        sinks = make_sinks(settings, self._loop, about)
+        sinks = make_sinks(settings, self._loop, about, lambda: self._facts(about))
         self._sinks, self._server = sinks.all, sinks.server
         if sinks.window is not None:
             self._on_idle = sinks.window.poll
@@ -219,6 +193,19 @@ class Session:
         assert self._watcher is not None
         duration_s = settings.duration or (BENCHMARK_S if settings.benchmark else None)
         yield from watch(self._reader, self._watcher, duration_s=duration_s, on_idle=self._on_idle)
+
+    def _facts(self, about: About) -> dict[str, Any]:
+        """What the page shows, each second anew."""
+        reader, watcher = self._reader, self._watcher
+        is_lost = reader is not None and reader.is_lost
+        found_by = f", faces by {watcher.finder.title}" if watcher is not None else ""
+        return {
+            "title": about.source + (" (dropped out)" if is_lost else ""),
+            "model": about.model + found_by,
+            "clients": self._server.n_clients if self._server else 0,
+            "dropped": reader.dropped if reader is not None else 0,
+            "recording": self._about_recording(),
+        }
 
     def _about_recording(self) -> str:
         settings = self.settings
