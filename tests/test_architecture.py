@@ -19,6 +19,7 @@ VERBS = {"init", "doctor", "extract", "build_dataset", "data_check", "train", "e
     "learning_curve",
     "mask_study",
     "compare",
+    "agreement",
     "explain",
     "import_model",
     "fetch_model",

@@ -78,11 +78,14 @@ def test_every_failure_has_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(doctor, "ENOUGH_DISK", 1 << 80)
     monkeypatch.setattr(doctor, "ENOUGH_MEMORY", 1 << 80)
     monkeypatch.setattr(doctor, "PYTHONS", ((99, 0), (99, 1)))
+    monkeypatch.setattr(doctor, "DEVICES", tmp_path)
+    monkeypatch.setattr(sys, "platform", "linux")
     checks = _by_name(workspace=tmp_path)
     failed = {name for name, check in checks.items() if not check.ok}
     packages = {f"package {package}" for package, _ in PACKAGES.values()}
     image = "docker image algebr/openface:latest"
-    assert failed == {"python", "free disk", "memory", DOCKER, LOCAL, BUILTIN, image, *packages}
+    others = {"python", "free disk", "memory", "camera"}
+    assert failed == {DOCKER, LOCAL, BUILTIN, image, *others, *packages}
     assert all(checks[name].hint for name in failed)
     assert checks["package pillow"].hint == "pip install pillow"
     assert not is_ready(list(checks.values()))
@@ -115,8 +118,24 @@ def test_whatever_is_imported_is_looked_for() -> None:
     """Every package that aufer depends on, but for those that its command line itself needs."""
     tomllib = pytest.importorskip("tomllib")
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    needed = {re.split(r"[<>=;\s]", text)[0] for text in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["osc"], *extras["lsl"]]
+    needed = {re.split(r"[<>=;\s]", text)[0] for text in wanted}
     assert needed - {"click", "tomli"} == {package for package, _ in PACKAGES.values()}
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_a_camera_is_told_and_none_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "DEVICES", tmp_path)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert not _by_name()["camera"].ok
+    assert not _by_name()["camera"].required
+    (tmp_path / "video2").touch()
+    camera = _by_name()["camera"]
+    assert camera.ok
+    assert camera.detail.endswith("video2")
 
 
 @pytest.mark.usefixtures("no_engine")

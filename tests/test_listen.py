@@ -168,6 +168,16 @@ def test_as_the_published_client_it_understands_blocks_but_not_lines() -> None:
     assert any("Extra data" in text for text in said), "glued messages are what it can't read"
 
 
+def test_a_line_reader_says_that_blocks_are_no_lines_and_ends() -> None:
+    with (
+        serving(unity_v1=True) as server,
+        Sender(server, n_faces=2),
+        pytest.raises(EnvironmentFailure, match="--compat unity-v1") as failure,
+    ):
+        listen(port=server.port, on_message=print, duration_s=120)
+    assert failure.value.hint == f"aufer listen --compat unity-v1 --port {server.port}"
+
+
 def test_a_published_client_sends_no_token() -> None:
     with pytest.raises(UsageError, match="token"):
         listen(token="s3cret", unity_v1=True, on_message=print)
@@ -187,6 +197,7 @@ def test_nothing_is_heard_for_longer_than_asked(free_port: int) -> None:
         ({"faceCount": 1, "faces": [{"expression": "Sad"}]}, "1 face: Sad"),
         ({"faces": [{"expression": "\x1b[2J"}, 3]}, "2 faces: ?[2J, ?"),
         ({"faces": None}, "no face"),
+        ({"fps": 10**400, "faces": [{"confidence": 10**400}]}, "1 face: ?"),
     ],
 )
 def test_a_message_in_words(facts: dict[str, Any], line: str) -> None:

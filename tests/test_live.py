@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ import PIL.Image
 import pytest
 
 from aufer.emotions import DEFAULT_NAMES
-from aufer.errors import DataError, UsageError
+from aufer.errors import DataError, EnvironmentFailure, UsageError
 from aufer.image_input import CROP, RGB, ImageInput
 from aufer.live.box import Box
 from aufer.live.expressions import Expressions
@@ -385,6 +387,28 @@ def test_recorded_and_played_again(party: Path, tmp_path: Path, aufer: RunAufer)
     aufer("live", party, "--no-server", "--record", "tape").check(1)  # not over the old one
 
 
+def test_a_replay_ends_after_its_duration_and_tells_what_went_where(
+    film: Path, model: Path, tmp_path: Path
+) -> None:
+    tape = tmp_path / "tape"
+    settings = Settings(
+        source=str(film), model=str(model), every_frame=True, no_server=True, record=tape
+    )
+    with Session(settings) as session:
+        session.run()
+    out = tmp_path / "again.jsonl"
+    session = Session(
+        Settings(replay=tape, loop=True, duration=0.2, no_server=True, outs=(str(out),))
+    )
+    session.start()
+    session.run()  # without an end, hadn't it a duration
+    played, file = session.close()
+    assert 1 <= session.n_steps < 60
+    assert played in (f"{session.n_steps} messages played", "1 message played")
+    assert file == f"{out}: {session.n_steps} messages"
+    assert len(out.read_text().splitlines()) == session.n_steps
+
+
 def test_the_benchmark_measures_every_stage(party: Path, aufer: RunAufer) -> None:
     ran = aufer("live", party, "--benchmark", "--duration", "2", "--json", "-q").check()
     figures = json.loads(ran.out)
@@ -413,7 +437,50 @@ def test_the_same_in_python(film: Path, model: Path) -> None:
     assert all(step.frame is not None and step.frame.width == 320 for step in steps)
 
 
+def test_the_network_is_opened_beside_the_main_thread(
+    film: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # in which Ctrl-C makes an ImportError of onnxruntime's import
+    threads = []
+    monkeypatch.setattr(Recognizer, "warm_up", lambda _: threads.append(threading.current_thread()))
+    with Session(Settings(source=str(film), model=str(model), port=0)):
+        pass
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+
+
+def test_a_benchmark_reaches_a_server_at_all_addresses(film: Path, model: Path) -> None:
+    for host in ("0.0.0.0", "[127.0.0.1]"):
+        settings = Settings(
+            source=str(film),
+            model=str(model),
+            port=0,
+            host=host,
+            token="x",
+            benchmark=True,
+            duration=0.5,
+        )
+        with Session(settings) as session:
+            session.run()
+            assert session.figures()["frames"] > 0
+
+
 # started wrongly
+
+
+def test_a_start_that_fails_leaves_nothing_in_the_way_of_the_next(
+    film: Path, model: Path, tmp_path: Path
+) -> None:
+    out, tape = tmp_path / "film.csv", tmp_path / "tape"
+    settings = Settings(
+        source=str(film), model=str(model), no_server=True, outs=(str(out),), record=tape
+    )
+    with pytest.raises(EnvironmentFailure):
+        Session(replace(settings, osc="nowhere.invalid:9000")).start()
+    with Session(settings):  # also one that ends before the first message
+        pass
+    assert not out.exists()
+    assert not tape.exists()
 
 
 @pytest.mark.parametrize(
@@ -443,7 +510,13 @@ def test_the_same_in_python(film: Path, model: Path) -> None:
         (["film.avi", "--fps", "0"], 2, "fps"),
         (["film.avi", "--json"], 2, "--benchmark"),
         (["--replay", "nowhere"], 2, "nowhere"),
+        (["--replay", "tape", "--mirror"], 2, "as they were recorded"),
+        (["film.avi", "--yunet", "yunet.onnx"], 2, "the detector is haar"),
         (["--replay", "tape", "--benchmark"], 2, "--benchmark"),
+        (["rtsp://me:secret@/stream"], 2, "rtsp:///stream names no host"),
+        (["film.avi", "--out", "a.csv", "--out", "./a.csv"], 2, "the same file"),
+        (["film.avi", "--out", "tape/messages.jsonl", "--record", "tape"], 2, "the same file"),
+        (["tape/video.avi", "--record", "tape", "--force"], 2, "would replace tape/video.avi"),
         (["--replay", "tape", "--record", "./tape", "--force"], 2, "written to"),
         (["--replay", "tape", "--out", "tape/messages.jsonl", "--force"], 2, "written to"),
     ],
@@ -506,3 +579,32 @@ def test_opencv_is_whole_for_threads_that_import_it_at_once() -> None:
         "assert found == [True] * 200, found.count(False)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_start_that_fails_keeps_the_older_file(
+    film: Path, tmp_path: Path, aufer: RunAufer
+) -> None:
+    (tmp_path / "a.csv").write_text("of yesterday")
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        args = ("--out", "a.csv", "--force", "--no-server", "--web", "--web-port", port)
+        aufer("live", film, *args).check(3)
+        aufer("live", film, "--out", "a.csv", "--force", "--no-server", "--osc", "x.invalid:9")
+    assert (tmp_path / "a.csv").read_text() == "of yesterday"
+    aufer("live", film, "--out", "a.csv", "--force", "--no-server", "--duration", "0.5").check()
+    assert "of yesterday" not in (tmp_path / "a.csv").read_text()
+    assert len(pd.read_csv(tmp_path / "a.csv")) > 3
+
+
+def test_a_replay_ends_in_time_also_in_a_long_gap(tmp_path: Path, aufer: RunAufer) -> None:
+    film = write_video(tmp_path / "film.avi", 2, (64, 48))
+    aufer("live", film, "--every-frame", "--no-server", "--record", "tape").check()
+    path = tmp_path / "tape" / "messages.jsonl"
+    first, last = map(json.loads, path.read_text().splitlines())
+    last["timestamp"] = first["timestamp"] + 3600
+    path.write_text("".join(json.dumps(each) + "\n" for each in (first, last)))
+    ran = aufer(
+        *("live", "--replay", "tape", "--duration", "1", "--no-server", "--out", "a.jsonl")
+    ).check()
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 1
+    assert "1 message" in ran.err

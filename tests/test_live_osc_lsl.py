@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 
 from aufer.errors import EnvironmentFailure, UsageError
+from aufer.live.box import Box
 from aufer.live.frame import Frame
 from aufer.live.sinks.lsl import OWN_CHANNELS, LslOutlet, sample_of
 from aufer.live.sinks.osc import FACE, FRAME, LABELS, SCORES, OscSender, parse_osc_address
@@ -67,6 +69,22 @@ def test_osc_says_all_of_a_message(osc_server: tuple[int, queue.Queue]) -> None:
     assert heard.empty()
     sink.close()
     assert sink.summary() == "OSC: 2 messages"
+
+
+def test_osc_takes_numbers_that_none_of_its_ints_holds(
+    osc_server: tuple[int, queue.Queue],
+) -> None:
+    port, heard = osc_server
+    message = make_message(2**31 + 5, 1)
+    (face,) = message.faces
+    far = replace(face, id=2**31, box=Box(2**31, 0, 1, 1))
+    sender = OscSender("127.0.0.1", port)
+    sender.start()
+    sender.send(Step(replace(message, faces=(far,))))
+    sender.close()
+    said = [heard.get(timeout=PATIENCE_S) for _ in range(4)]
+    assert next(each for each in said if each[0] == FRAME)[1] == 5
+    assert next(each for each in said if each[0] == FACE)[5] == 2**31 - 1
 
 
 def test_osc_says_the_labels_again(

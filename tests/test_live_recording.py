@@ -161,6 +161,19 @@ def test_each_frame_of_the_video_belongs_to_its_message(tmp_path: Path) -> None:
     assert (facts["video"], facts["n_frames"], facts["frames_per_s"]) == ("video.avi", 5, 15)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no name has a colon there")
+def test_a_relative_folder_may_look_like_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record(tmp_path / "plain", some_steps(), save_video=True)
+    record(Path("monday:1"), some_steps(), save_video=True)
+    coded = [(tmp_path / name / "video.avi").read_bytes() for name in ("plain", "monday:1")]
+    assert coded[0] == coded[1]  # by the same writer, not by one that OpenCV falls back to
+    frames = [step.frame for step in replay(Path("monday:1"), speed=FAST)]
+    assert [read_number(frame.pixels) for frame in frames if frame is not None] == list(range(5))
+
+
 def test_frames_of_another_size_come_back_in_theirs(tmp_path: Path) -> None:
     sizes = [SIZE, (640, 480), (320, 120), (160, 240), SIZE]
     steps = [step_of(seq, size=size) for seq, size in enumerate(sizes)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
@@ -191,6 +192,23 @@ def test_too_many_clients_are_sent_away(start: Start) -> None:
     with joined(server) as third:
         server.send(step(1))
         assert heard(third)["seq"] == 1
+
+
+def test_who_has_no_token_takes_no_clients_place(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "_MOST_STRANGERS", 2)
+    server = start(token="sesame", most_clients=1)
+    with contextlib.ExitStack() as stack:
+        address = f"ws://127.0.0.1:{server.port}/"
+        strangers = [stack.enter_context(connect(address)) for _ in range(3)]
+        with pytest.raises(ConnectionClosed):
+            strangers[0].recv(timeout=30)
+        client = stack.enter_context(connect(address))
+        client.send('{"token": "sesame"}')
+        wait_until(lambda: server.n_clients == 1)
+        server.send(step(0))
+        assert heard(client)["seq"] == 0
 
 
 @pytest.mark.parametrize(("texts", "code"), [(["x" * 5000], 1009), (["x"] * 150, 1008)])

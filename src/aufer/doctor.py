@@ -41,6 +41,7 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "tqdm": ("tqdm", "extract"),
     "websockets": ("websockets", "live --web, --websocket"),
     "pooch": ("pooch", "models fetch"),
+    "requests": ("requests", "models fetch"),
     "pythonosc": ("python-osc", "live --osc"),
     "pylsl": ("pylsl", "live --lsl"),
 }
@@ -51,6 +52,9 @@ OPTIONAL = {"docker", "platformdirs", "pythonosc", "pylsl"}
 
 ENOUGH_DISK, ENOUGH_MEMORY = 2 << 30, 1 << 30
 """Bytes. A picture of 24 megapixels takes OpenFace 1 GB of memory."""
+
+DEVICES = Path("/dev")
+"""Where Linux has its cameras."""
 
 DOCKER, LOCAL, BUILTIN = "docker engine", "local FaceLandmarkImg", "builtin AU network"
 
@@ -222,6 +226,6 @@ def _check_camera() -> Check:
     name, by = "camera", "live"
     if not sys.platform.startswith("linux"):
         return Check(name, True, "not looked for; try: aufer live --benchmark", "", by)
-    found = sorted(Path("/dev").glob("video[0-9]*"))
+    found = sorted(DEVICES.glob("video[0-9]*"))
     hint = "" if found else "plug one in; or play a video: aufer live party.mp4"
     return Check(name, bool(found), ", ".join(map(str, found)) or "none", hint, by)

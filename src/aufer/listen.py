@@ -30,6 +30,7 @@ _CONNECT_S = 5.0
 _LOOK_UP_S = 0.2  # how often a wait for bytes is interrupted, to see whether it is time to stop
 _SILENCE_S = 5.0
 _MOST_TOLD = 5
+_LONGEST_REASON = 200
 
 Facts = dict[str, Any]
 
@@ -104,8 +105,8 @@ def listen(
         The counts.
 
     Raises:
-        EnvironmentFailure: the token is refused; without ``reconnect``: nothing listens, or the
-            server gave no message. UsageError: unity_v1 with a token.
+        EnvironmentFailure: the token is refused, or no lines come; without ``reconnect``: nothing
+            listens, or the server gave no message. UsageError: unity_v1 with a token.
     """
     if unity_v1 and token is not None:
         raise UsageError(
@@ -232,8 +233,11 @@ class _Client:
         """Hand over what a read brought; why to leave, where the server refuses us."""
         try:
             texts = [data] if self.unity_v1 else lines.feed(data)
-        except ValueError as error:
-            return str(error)
+        except ValueError as error:  # it would come again and again
+            raise EnvironmentFailure(
+                f"What {self.where} sends is no message: {error}",
+                hint=f"aufer listen --compat unity-v1 --port {self.address[1]}",
+            ) from error
         for text in texts:
             try:
                 facts = json.loads(text)
@@ -243,7 +247,7 @@ class _Client:
                 self._not_readable(str(error))
                 continue
             if "error" in facts and "faces" not in facts:
-                return self._refused(str(facts["error"]))
+                return self._refused(_one_line(str(facts["error"])))
             self._count(facts)
             self.on_message(facts)
             if self.stop_after is not None and self.heard.messages >= self.stop_after:
@@ -293,3 +297,8 @@ class _Client:
         if seconds > 0:
             time.sleep(max(0.0, min(seconds, left_s)))
         self.check_time()
+
+
+def _one_line(text: str) -> str:
+    """What a server says, as a line that does nothing to a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:_LONGEST_REASON])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import click
 
 from aufer.cli.options import Share, json_option, talk_options
+
+_LARGEST = 1e6
 
 
 @click.command(
@@ -101,7 +105,7 @@ def readable_line(facts: dict[str, object]) -> str:
     texts = [_face(each) for each in faces] if isinstance(faces, list) else []
     count = "no face" if not texts else "1 face: " if len(texts) == 1 else f"{len(texts)} faces: "
     fps = facts.get("fps")
-    rate = f"{fps:4.1f} fps  " if isinstance(fps, (int, float)) else ""
+    rate = f"{fps:4.1f} fps  " if _is_sane(fps) else ""
     line = f"{rate}{count}{', '.join(texts)}"
     return "".join(letter if letter.isprintable() else "?" for letter in line)
 
@@ -111,8 +115,13 @@ def _face(face: object) -> str:
         return "?"
     number = f"#{face['id']} " if "id" in face else ""
     score = face.get("confidence")
-    share = f" {100 * score:.0f} %" if isinstance(score, (int, float)) else ""
+    share = f" {100 * score:.0f} %" if _is_sane(score) else ""
     return f"{number}{face.get('expression', '?')}{share}"
+
+
+def _is_sane(value: object) -> TypeGuard[float]:
+    """Whether it is a number; a whole one of four hundred digits is no float."""
+    return isinstance(value, (int, float)) and abs(value) < _LARGEST
 
 
 def _summary(messages: int, missed: int, unreadable: int, connections: int) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aufer.live.sinks.sink import Step
 
 _LINE_EVERY_S = 600.0
+_FACES_NAMED = 3
 _PORT = click.IntRange(0, 65535)
 
 _OF_SOURCES = (
@@ -38,7 +39,9 @@ _OF_SOURCES = (
         is_flag=True,
         help="Deal with every frame of a video, as fast as that goes; none is dropped.",
     ),
-    click.option("--fps", type=Share(0, min_open=True), help="At most so many frames a second."),
+    click.option(
+        "--fps", type=Share(0, min_open=True), help="At most so many frames a second, by the clock."
+    ),
     click.option("--mirror", is_flag=True, help="Flip the picture, as a mirror does."),
     click.option(
         "--listen-frames",
@@ -47,7 +50,10 @@ _OF_SOURCES = (
         help="Take the frames, as JPEGs one after the other, from a program that connects there.",
     ),
     click.option(
-        "--duration", type=Share(0, min_open=True), metavar="SECONDS", help="Stop after that."
+        "--duration",
+        type=Share(0, min_open=True),
+        metavar="SECONDS",
+        help="Stop after that, by the clock.",
     ),
 )
 _OF_FACES = (
@@ -63,7 +69,9 @@ _OF_FACES = (
         help="What finds faces: OpenCV's Haar cascade; its YuNet (aufer models fetch yunet); or "
         "whole: each picture is a face already.",
     ),
-    click.option("--yunet", type=PATH, metavar="FILE", help="YuNet's model file."),
+    click.option(
+        "--yunet", type=PATH, metavar="FILE", help="With --detector yunet: its model file."
+    ),
     click.option(
         "--min-face",
         type=click.IntRange(8),
@@ -94,7 +102,13 @@ _OF_SERVERS = (
         help="What clients must send first; needed for a --host beyond this machine. Better in the "
         "environment, as AUFER_TOKEN.",
     ),
-    click.option("--max-clients", type=click.IntRange(1), default=64, show_default=True),
+    click.option(
+        "--max-clients",
+        type=click.IntRange(1),
+        default=64,
+        show_default=True,
+        help="Further ones are refused.",
+    ),
     click.option(
         "--compat",
         type=click.Choice(["unity-v1"]),
@@ -116,8 +130,14 @@ _OF_SINKS = (
     ),
     click.option("--window", is_flag=True, help="Show the picture in a window; q quits."),
     click.option("--web", is_flag=True, help="Show the picture on a page of this machine."),
-    click.option("--web-port", type=_PORT, default=8000, show_default=True),
-    click.option("--record", type=PATH, metavar="DIR", help="Keep the messages there."),
+    click.option(
+        "--web-port",
+        type=_PORT,
+        default=8000,
+        show_default=True,
+        help="Its port; 0: any. Alone it means --web.",
+    ),
+    click.option("--record", type=PATH, metavar="DIR", help="Keep the messages in that folder."),
     click.option("--save-video", is_flag=True, help="With --record: keep the video too."),
     click.option(
         "--replay", type=PATH, metavar="DIR", help="Play a recording instead, in its own time."
@@ -145,7 +165,7 @@ Examples:
   aufer live --compat unity-v1             for the published Unity client
   aufer live party.mp4 --every-frame --no-server --out party.csv
   aufer live rtsp://192.168.1.20/stream --smooth 0.5
-  ffmpeg -i - -f mjpeg - < film.mov | aufer live -
+  ffmpeg -i old.vob -q:v 3 -f mjpeg - | aufer live - --every-frame --out old.csv
   aufer live --benchmark                   what this machine can do
 What it sends is read by: aufer listen""",
 )
@@ -175,6 +195,8 @@ def command(ctx: click.Context, /, keep_going: bool, as_json: bool, **given: Any
         )
     if given["benchmark"] and ctx.get_parameter_source("port") == ParameterSource.DEFAULT:
         given["port"] = 0  # its own client comes, nobody else
+    if ctx.get_parameter_source("web_port") == ParameterSource.COMMANDLINE:
+        given["web"] = True
     session = Session(Settings(**given))
     try:
         _run(session, as_json=as_json)
@@ -232,8 +254,11 @@ def _status() -> Iterator[Callable[[Step], None]]:
 
 def _in_short(step: Step) -> str:
     message = step.message
-    faces = ", ".join(
-        f"#{face.id} {message.expressions.words[face.expression]} {face.confidence:.0%}"
-        for face in message.faces[:3]
-    )
-    return f"{message.seq + 1} frames, {message.fps:.1f} a second: {faces or 'no face'}"
+    faces = [
+        f"#{face.id} {message.expressions.words[face.expression]} {100 * face.confidence:.0f} %"
+        for face in message.faces[:_FACES_NAMED]
+    ]
+    if len(message.faces) > _FACES_NAMED:
+        faces.append(f"{len(message.faces) - _FACES_NAMED} more")
+    said = ", ".join(faces) or "no face"
+    return f"frame {message.seq + 1}, {message.fps:.1f} a second: {said}"

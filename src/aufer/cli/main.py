@@ -27,9 +27,10 @@ COMMANDS: dict[str, str] = {
     "learning-curve": "Measure what more training images bring.",
     "mask-study": "Measure what a mask hides, and what the eyes still tell.",
     "compare": "Put models side by side on the same images.",
+    "agreement": "Measure how two AU tables of the same images agree.",
     "explain": "Tell the reasons for an answer, or of a whole model.",
     "import-model": "Make a bundle of a model of another program.",
-    "live": "Tell the expressions before a camera, to Unity, a browser or a file.",
+    "live": "Tell the expressions before a camera, frame by frame.",
     "listen": "Print what `aufer live` sends.",
     "models": "List the models at hand, or fetch one.",
 }

@@ -93,7 +93,7 @@ def list_models(folder: Path, as_json: bool) -> None:
     epilog="""\b
 Examples:
   aufer models fetch                                 lists what can be fetched
-  aufer models fetch yunet                           for aufer live --detector yunet
+  aufer models fetch yunet                           a face detector for aufer live
   aufer models fetch yunet --from ~/Downloads/face_detection_yunet_2023mar.onnx""",
 )
 @click.argument("name", required=False)

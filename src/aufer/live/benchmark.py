@@ -44,7 +44,7 @@ class Benchmark:
         self._socket: socket.socket | None = None
         if server is not None:
             server.on_sent = self._sent
-            self._socket = socket.create_connection((host, server.port), _PATIENCE_S)
+            self._socket = socket.create_connection((_reached_at(host), server.port), _PATIENCE_S)
             if token is not None:
                 self._socket.sendall(token_line(token))
             self._socket.settimeout(None)
@@ -99,6 +99,12 @@ def benchmark_text(facts: dict[str, Any]) -> str:
             figures = "".join(f"{value:>8.1f}" for value in of_stage.values())
             lines.append(f"{titles.get(stage, stage):<16}{figures}")
     return "\n".join([*lines, f"memory: {facts['peak_mb']} MB at most"])
+
+
+def _reached_at(host: str) -> str:
+    """The address of a server that listens at ``host``, maybe at all of them."""
+    bare = host.strip("[]")
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bare, bare)  # noqa: S104 - nothing is bound
 
 
 def _drain(client: socket.socket) -> None:

@@ -18,6 +18,7 @@ log = logging.getLogger("aufer")
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 5.0
 _CLOSING_S = 2.0
+_TELL_EVERY_S = 60.0
 _TICK_S = 0.2
 """Waits are cut into such pieces: on Windows, Ctrl-C doesn't end a wait."""
 
@@ -68,7 +69,10 @@ class FrameReader:
         self._waiting: Frame | None = None
         self._error: BaseException | None = None
         self._is_over = self._is_lost = False
+        self._told_s = -_TELL_EVERY_S
+        self._level_of_return = logging.INFO
         self._closing = threading.Event()
+        self._is_wanted = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
@@ -102,6 +106,7 @@ class FrameReader:
         Raises:
             AuferError: the source can't be used after all. Exception: a bug in reading it.
         """
+        self._is_wanted.set()
         until_s = time.monotonic() + timeout_s
         with self._changed:
             while self._waiting is None and not self._is_over:
@@ -150,6 +155,10 @@ class FrameReader:
 
     def _read_all(self) -> None:
         source = self.source
+        if not source.is_live:  # nothing of a film is played before somebody looks
+            while not self._is_wanted.wait(_TICK_S):
+                if self._closing.is_set():
+                    return
         waits = self._every_frame or not (source.is_live or source.frames_per_s)
         rate = None if source.is_live else source.frames_per_s
         pace = Pace(self._fps if waits else rate)
@@ -181,17 +190,25 @@ class FrameReader:
                 picture = None
                 if not self._is_lost:
                     self._is_lost = True
-                    log.warning(
-                        "%s dropped out; waiting for it to come back", _upper(self.source.title)
-                    )
+                    self._tell_loss()
             else:
                 if picture is not None and self._is_lost:
                     self._is_lost = False
                     self.reopened += 1
-                    log.info("%s is back", self.source.title)
+                    log.log(self._level_of_return, "%s is back", self.source.title)
                 return picture
             wait_s = self._open_again(wait_s)
         return None
+
+    def _tell_loss(self) -> None:
+        """Say it, unless it was said just now: a source may drop out each second, for a month."""
+        now_s = time.monotonic()
+        is_news = now_s - self._told_s >= _TELL_EVERY_S
+        self._told_s = now_s if is_news else self._told_s
+        self._level_of_return = logging.INFO if is_news else logging.DEBUG
+        level = logging.WARNING if is_news else logging.DEBUG
+        title = _upper(self.source.title)
+        log.log(level, "%s dropped out; waiting for it to come back", title)
 
     def _open_again(self, wait_s: float) -> float:
         """Wait, then open it, until that works; how long to wait the next time."""

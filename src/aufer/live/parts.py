@@ -10,7 +10,7 @@ from aufer.live.expressions import Expressions
 from aufer.live.finding.choose import make_finder
 from aufer.live.finding.smoothing import Smoother
 from aufer.live.newest import FrameReader
-from aufer.live.recognizer import Recognizer
+from aufer.live.recognizer import Recognizer, open_recognizer
 from aufer.live.settings import UNITY_V1, Settings
 from aufer.live.sinks.sink import Sink
 from aufer.live.sources.choose import choose_source
@@ -45,9 +45,15 @@ def make_reader(settings: Settings) -> FrameReader:
     )
 
 
-def make_watcher(settings: Settings, source: Source, recognizer: Recognizer) -> Watcher:
-    """What finds and reads faces; the network is opened."""
+def make_recognizer(settings: Settings) -> Recognizer:
+    """What reads faces; its network is open."""
+    recognizer = open_recognizer(settings.model)
     recognizer.warm_up()
+    return recognizer
+
+
+def make_watcher(settings: Settings, source: Source, recognizer: Recognizer) -> Watcher:
+    """What finds faces and has them read."""
     return Watcher(
         finder=make_finder(
             settings.detector,
@@ -69,15 +75,14 @@ class About:
     Attributes:
         source, model: what they are called. expressions: what can be answered.
         frames_per_s: the source's rate, where it has one. waits: whether the source waits for us,
-            so that no message needs to be lost. facts: what the page shows, each second anew.
+            so that no message needs to be lost.
     """
 
     source: str
     model: str
     expressions: Expressions
-    frames_per_s: float | None
-    waits: bool
-    facts: Callable[[], dict[str, Any]]
+    frames_per_s: float | None = None
+    waits: bool = False
 
 
 @dataclass
@@ -93,8 +98,13 @@ class Sinks:
     window: Window | None = None
 
 
-def make_sinks(settings: Settings, loop: EventLoop, about: About) -> Sinks:
+def make_sinks(
+    settings: Settings, loop: EventLoop, about: About, facts: Callable[[], dict[str, Any]]
+) -> Sinks:
     """All that hear of faces; not started. What an extra package is for is imported only if asked.
+
+    Args:
+        facts: what the page shows besides.
 
     Raises:
         UsageError: an option's value means nothing.
@@ -112,7 +122,7 @@ def make_sinks(settings: Settings, loop: EventLoop, about: About) -> Sinks:
             unity_v1=settings.compat == UNITY_V1,
         )
         sinks.all.append(sinks.server)
-    sinks.all += _other_servers(settings, loop, about)
+    sinks.all += _other_servers(settings, loop, facts)
     for out in settings.outs:
         from aufer.live.sinks.text import text_sink
 
@@ -146,7 +156,9 @@ def make_sinks(settings: Settings, loop: EventLoop, about: About) -> Sinks:
     return sinks
 
 
-def _other_servers(settings: Settings, loop: EventLoop, about: About) -> list[Sink]:
+def _other_servers(
+    settings: Settings, loop: EventLoop, facts: Callable[[], dict[str, Any]]
+) -> list[Sink]:
     found: list[Sink] = []
     if settings.websocket is not None:
         from aufer.live.sinks.websocket import WebSocketServer
@@ -163,5 +175,5 @@ def _other_servers(settings: Settings, loop: EventLoop, about: About) -> list[Si
     if settings.web:
         from aufer.live.sinks.web_page import WebPage
 
-        found.append(WebPage(loop, port=settings.web_port, facts=about.facts))
+        found.append(WebPage(loop, port=settings.web_port, facts=facts))
     return found

@@ -165,7 +165,8 @@ class _Video:
 
     def __enter__(self) -> _Video:
         if self._path is not None:
-            self._capture = opencv().VideoCapture(str(self._path))
+            # absolute: FFmpeg takes "monday:1/video.avi" for an address
+            self._capture = opencv().VideoCapture(str(self._path.resolve()))
             if not self._capture.isOpened():
                 log.warning(f"{self._path} can't be played; the messages are, without it.")
         return self

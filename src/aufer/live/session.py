@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aufer.live.event_loop import EventLoop
 from aufer.live.loop import run, watch
-from aufer.live.parts import About, make_reader, make_sinks, make_watcher
+from aufer.live.parts import About, make_reader, make_recognizer, make_sinks, make_watcher
 from aufer.live.settings import BENCHMARK_S, STDOUT, Settings
 from aufer.live.sinks.sink import Sink, Step
 
@@ -108,13 +111,14 @@ class Session:
                 closing.callback(self._benchmark.close)
             if reader is not None:
                 closing.callback(reader.close)
-        if reader is None:
+        if reader is not None:
+            self.n_unreadable = getattr(reader.source, "n_unreadable", 0)
+            frames = self._about_frames(reader, n_dropped)
+        elif sinks:
+            frames = f"{_counted(self.n_steps, 'message')} played"
+        else:
             return []
-        self.n_unreadable = getattr(reader.source, "n_unreadable", 0)
-        return [
-            self._about_frames(reader, n_dropped),
-            *filter(None, (sink.summary() for sink in sinks)),
-        ]
+        return [frames, *filter(None, (sink.summary() for sink in sinks))]
 
     def figures(self) -> dict[str, Any]:
         """What ``--benchmark`` measured: plain JSON."""
@@ -123,33 +127,22 @@ class Session:
         return self._benchmark.facts(self._reader.dropped)
 
     def _open_source(self) -> About:
-        from aufer.live.recognizer import open_recognizer
-
         settings = self.settings
-        with ThreadPoolExecutor(1, "model") as loading:  # it takes as long as the source
-            opened = loading.submit(open_recognizer, settings.model)
+        # it takes as long as the source; and where Ctrl-C comes while packages are imported in the
+        # main thread, some end with an ImportError
+        with ThreadPoolExecutor(1, "model") as loading:
+            opened = loading.submit(make_recognizer, settings)
             reader = self._reader = make_reader(settings)
             reader.start()
             recognizer = opened.result()
-        watcher = self._watcher = make_watcher(settings, reader.source, recognizer)
-        source, model = reader.source, recognizer.model
-
-        def facts() -> dict[str, Any]:
-            return {
-                "title": source.title + (" (dropped out)" if reader.is_lost else ""),
-                "model": f"{model.name}, faces by {watcher.finder.title}",
-                "clients": self._server.n_clients if self._server else 0,
-                "dropped": reader.dropped,
-                "recording": self._about_recording(),
-            }
-
+        self._watcher = make_watcher(settings, reader.source, recognizer)
+        source = reader.source
         return About(
             source=source.title,
-            model=model.name,
+            model=recognizer.model.name,
             expressions=recognizer.expressions,
             frames_per_s=source.frames_per_s,
             waits=not source.is_live and (settings.every_frame or not source.frames_per_s),
-            facts=facts,
         )
 
     def _open_recording(self) -> About:
@@ -157,30 +150,15 @@ class Session:
 
         assert self.settings.replay is not None
         recording = open_recording(self.settings.replay)
-        model = str(recording.facts.get("model", "unknown model"))
-
-        def facts() -> dict[str, Any]:
-            clients = self._server.n_clients if self._server else 0
-            recorded = self._about_recording()
-            return {
-                "title": recording.title,
-                "model": model,
-                "clients": clients,
-                "recording": recorded,
-            }
-
         return About(
             source=recording.title,
-            model=model,
+            model=str(recording.facts.get("model", "unknown model")),
             expressions=recording.expressions,
-            frames_per_s=None,
-            waits=False,
-            facts=facts,
         )
 
     def _start_sinks(self, about: About) -> list[str]:
         settings = self.settings
-        sinks = make_sinks(settings, self._loop, about)
+        sinks = make_sinks(settings, self._loop, about, lambda: self._facts(about))
         self._sinks, self._server = sinks.all, sinks.server
         if sinks.window is not None:
             self._on_idle = sinks.window.poll
@@ -198,12 +176,36 @@ class Session:
         if settings.replay is not None:
             from aufer.live.replay import replay
 
-            yield from replay(settings.replay, loop=settings.loop, on_idle=self._on_idle)
+            started_s, is_over = time.perf_counter(), threading.Event()
+
+            def look_at_the_clock() -> None:
+                self._on_idle()
+                if time.perf_counter() - started_s >= (settings.duration or math.inf):
+                    is_over.set()
+
+            for step in replay(
+                settings.replay, loop=settings.loop, stop=is_over, on_idle=look_at_the_clock
+            ):
+                yield step
+                look_at_the_clock()
             return
         assert self._reader is not None
         assert self._watcher is not None
         duration_s = settings.duration or (BENCHMARK_S if settings.benchmark else None)
         yield from watch(self._reader, self._watcher, duration_s=duration_s, on_idle=self._on_idle)
+
+    def _facts(self, about: About) -> dict[str, Any]:
+        """What the page shows, each second anew."""
+        reader, watcher = self._reader, self._watcher
+        is_lost = reader is not None and reader.is_lost
+        found_by = f", faces by {watcher.finder.title}" if watcher is not None else ""
+        return {
+            "title": about.source + (" (dropped out)" if is_lost else ""),
+            "model": about.model + found_by,
+            "clients": self._server.n_clients if self._server else 0,
+            "dropped": reader.dropped if reader is not None else 0,
+            "recording": self._about_recording(),
+        }
 
     def _about_recording(self) -> str:
         settings = self.settings
@@ -214,17 +216,22 @@ class Session:
         settings = self.settings
         kept = [out for out in settings.outs if out != STDOUT]
         if settings.record is not None:
-            kept.append(f"{self._about_recording()} in {settings.record}")
+            what = "messages and video" if settings.save_video else "messages"
+            kept.append(f"{what} in {settings.record}")
         return f"kept: {', '.join(kept) or 'nothing'}; no picture leaves this machine"
 
     def _about_frames(self, reader: FrameReader, n_dropped: int) -> str:
-        texts = [f"{self.n_steps} frames"]
+        texts = [_counted(self.n_steps, "frame")]
         if n_dropped:
             texts.append(f"{n_dropped} dropped as newer ones were there")
         if reader.reopened:
-            texts.append(f"the source opened again {reader.reopened} times")
+            texts.append(f"the source opened again {_counted(reader.reopened, 'time')}")
         if self._watcher is not None:
             watcher = self._watcher
             n_faces = watcher.tracker.n_seen if watcher.is_series else watcher.n_faces
-            texts.append(f"{n_faces} faces")
+            texts.append(_counted(n_faces, "face"))
         return ", ".join(texts)
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"

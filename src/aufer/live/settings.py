@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aufer.errors import UsageError
+from aufer.live.recording_folder import MESSAGES_NAME, NAMES
 
 UNITY_V1 = "unity-v1"
 STDOUT = "stdout"
@@ -104,9 +105,34 @@ class Settings:
                 "leave one of them away",
             ),
             (
+                self.yunet is not None and self.detector != "yunet",
+                f"--yunet names YuNet's file, and the detector is {self.detector}.",
+                f"--detector yunet --yunet {self.yunet}",
+            ),
+            (
+                self.replay is not None
+                and bool(self.mirror or self.every_frame or self.fps is not None),
+                "--replay plays messages as they were recorded: --mirror, --fps and --every-frame "
+                "change nothing there.",
+                "leave them away",
+            ),
+            (
                 self.replay is not None and self._writes_into(self.replay),
                 f"{self.replay} is played, and can't be written to at the same time.",
                 "choose another place for --record or --out",
+            ),
+            (
+                self.record is not None
+                and self.source is not None
+                and Path(self.source).resolve() in (self.record.resolve() / n for n in NAMES),
+                f"A recording in {self.record} would replace {self.source}, which is played.",
+                "choose another place for --record",
+            ),
+            (
+                len({out if out == STDOUT else Path(out).resolve() for out in self._files_too})
+                < len(self._files_too),
+                "Two of --out and --record write the same file.",
+                "leave one of them away",
             ),
             (
                 self.benchmark and self.replay is not None,
@@ -127,6 +153,12 @@ class Settings:
         """Whether messages go anywhere, the TCP server aside."""
         ports = (self.websocket, self.osc, self.lsl, self.record)
         return bool(self.outs or self.window or self.web) or any(p is not None for p in ports)
+
+    @property
+    def _files_too(self) -> tuple[str, ...]:
+        """Everything that messages are written to."""
+        recorded = () if self.record is None else (str(self.record / MESSAGES_NAME),)
+        return (*self.outs, *recorded)
 
     def _writes_into(self, folder: Path) -> bool:
         played = folder.resolve()

@@ -37,7 +37,7 @@ class Stages:
     def facts(self) -> dict[str, dict[str, float]]:
         """Milliseconds: ``{stage: {"p50_ms": …, "p95_ms": …, "p99_ms": …}}``."""
         found = {}
-        for stage, seconds in self._seconds.items():
+        for stage, seconds in list(self._seconds.items()):  # another thread may add one
             values = np.percentile(np.array(seconds), PERCENTILES) * 1000
             names = (f"p{each}_ms" for each in PERCENTILES)
             found[stage] = {n: round(float(v), 3) for n, v in zip(names, values, strict=True)}

@@ -18,11 +18,13 @@ class LineFile:
     """
 
     def __init__(self, path: Path, *, force: bool = False, replace_with: str = "--force") -> None:
-        """Args: ``force``: an older file of that name is replaced. replace_with: for the hint."""
+        """Args: ``force``: an older file of that name is replaced, by the first line.
+        replace_with: for the hint."""
         self.path = path
         self._force = force
         self._replace_with = replace_with
         self._file: FileIO | None = None
+        self._is_old = False
         self._whole = 0  # bytes of whole lines
 
     def open(self) -> None:
@@ -36,7 +38,8 @@ class LineFile:
             raise AuferError(f"{path} is not a regular file; nothing can be written there.")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("wb" if self._force else "xb", buffering=0)
+            self._is_old = self._force and path.exists()
+            file = path.open("r+b" if self._is_old else "xb", buffering=0)
         except FileExistsError as error:
             if not path.exists():  # it is the folder's place that a file has taken
                 raise _cannot_write(path, error) from error
@@ -60,6 +63,8 @@ class LineFile:
             raise OSError(f"{self.path} is not open")
         rest = memoryview(lines)
         try:
+            if not self._whole:  # an older file goes now, and not where a start fails
+                file.truncate(0)
             while rest:
                 rest = rest[file.write(rest) or 0 :]
         except OSError:
@@ -70,11 +75,14 @@ class LineFile:
         self._whole += len(lines)
 
     def close(self) -> None:
-        """Close it; also twice, and where it was never opened."""
+        """Close it; also twice, and where it was never opened. One without a line is taken away
+        again: where the start failed, the next one would find it in its way."""
         file, self._file = self._file, None
         if file is not None:
             with contextlib.suppress(OSError):
                 file.close()
+                if not self._whole and not self._is_old:
+                    self.path.unlink(missing_ok=True)
 
 
 def _cannot_write(path: Path, error: OSError) -> EnvironmentFailure:

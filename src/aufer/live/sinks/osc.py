@@ -17,6 +17,8 @@ log = logging.getLogger("aufer")
 FRAME, FACE, SCORES, LABELS = "/aufer/frame", "/aufer/face", "/aufer/scores", "/aufer/labels"
 
 _LABELS_EVERY_S = 5.0
+_MOST = 0x7FFFFFFF
+"""What an int of OSC holds; counts begin again after it, which is years."""
 _EXAMPLE = "--osc 127.0.0.1:9000"
 
 
@@ -116,12 +118,12 @@ def osc_bundle(message: Message, *, with_labels: bool = False) -> Any:
     if with_labels:
         words = message.expressions.words
         bundle.add_content(_osc_message(LABELS, "s" * len(words), words))
-    facts = (message.seq, message.timestamp, len(message.faces))
+    facts = (message.seq & _MOST, message.timestamp, len(message.faces))
     bundle.add_content(_osc_message(FRAME, "idi", facts))
     for face in message.faces:
         bundle.add_content(_osc_message(FACE, "iisfiiii", _face_values(face, message)))
         types = "i" + "f" * len(face.scores)
-        bundle.add_content(_osc_message(SCORES, types, (face.id, *face.scores)))
+        bundle.add_content(_osc_message(SCORES, types, (face.id & _MOST, *face.scores)))
     return bundle.build()
 
 
@@ -138,14 +140,11 @@ def _osc_message(address: str, types: str, values: tuple[Any, ...]) -> Any:
 def _face_values(face: Face, message: Message) -> tuple[Any, ...]:
     expressions, box = message.expressions, face.box
     return (
-        face.id,
+        face.id & _MOST,
         expressions.numbers[face.expression],
         expressions.words[face.expression],
         face.confidence,
-        box.x,
-        box.y,
-        box.width,
-        box.height,
+        *(min(side, _MOST) for side in (box.x, box.y, box.width, box.height)),
     )
 
 

@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 _MOST_WAITING = 300
 _PATIENCE_S = 2.0
+_TICK_S = 0.2
+"""The main thread waits in such pieces: on Windows, Ctrl-C doesn't end a wait."""
 
 
 class Outlet(Generic[T]):
@@ -47,7 +49,7 @@ class Outlet(Generic[T]):
         """Hand one over; where too many wait, the oldest is dropped."""
         with self._changed:
             while self._may_wait and self.failure is None and self._is_full():
-                self._changed.wait()
+                self._changed.wait(_TICK_S)
             if self.failure is not None or self._is_closed:
                 return
             if self._is_full():

@@ -47,7 +47,7 @@ class Recorder:
         self._force = force
         self._messages = LineFile(folder / MESSAGES_NAME, force=force)
         self._video = VideoFile(folder / VIDEO_NAME, frames_per_s) if save_video else None
-        self._is_open = False
+        self._is_open = self._is_new = False
         self._n = self._n_faces = 0
         self._first: Message | None = None
         self._last: Message | None = None
@@ -64,6 +64,7 @@ class Recorder:
         if folder.exists() and not folder.is_dir():
             raise AuferError(f"{folder} is no folder; a recording is one.")
         try:
+            self._is_new = not folder.exists()
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()) and not self._force:
                 raise AuferError(
@@ -142,6 +143,9 @@ class Recorder:
         self._messages.close()
         if self._video is not None:
             self._video.close()
+        if failure is None and not self._n:
+            self._take_away()
+            return
         if failure is not None:
             self._failures.append(failure)
             log.warning(f"The recording {self._folder} ends after {self._n} messages: {failure}.")
@@ -150,6 +154,13 @@ class Recorder:
         except OSError as error:  # the one of the start still stands
             said = error.strerror or error
             log.warning(f"{self._folder / FACTS_NAME} can't be completed: {said}.")
+
+    def _take_away(self) -> None:
+        """Nothing came: where the start failed, the next one would find it in its way."""
+        with contextlib.suppress(OSError):
+            (self._folder / FACTS_NAME).unlink(missing_ok=True)
+            if self._is_new:
+                self._folder.rmdir()
 
     def _describe(self, *, is_complete: bool = False) -> None:
         """Write recording.json: at the start, after the first message, at the end."""

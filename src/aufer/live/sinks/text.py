@@ -43,9 +43,9 @@ def text_sink(out: str, *, force: bool = False, may_wait: bool = False) -> Sink:
     path = Path(out)
     written_as = FORMATS.get(path.suffix.lower())
     if written_as is None or path.stem in ("", "."):
-        known = ", ".join(f"a name in {suffix}" for suffix in FORMATS)
+        known = " or ".join(FORMATS)
         raise UsageError(
-            f"--out '{out}': messages go to {STDOUT}, or to {known}.",
+            f"--out '{out}': messages go to {STDOUT}, or to a file whose name ends in {known}.",
             hint=f"--out {path.stem or 'messages'}.jsonl",
         )
     return FileSink(path, written_as, force=force)

@@ -64,7 +64,8 @@ class VideoFile:
     def _open(self, width: int, height: int) -> None:
         cv2 = opencv()
         coding = cv2.VideoWriter_fourcc(*"MJPG")
-        self._writer = cv2.VideoWriter(str(self.path), coding, self.frames_per_s, (width, height))
+        path = str(self.path.resolve())  # FFmpeg takes "monday:1/video.avi" for an address
+        self._writer = cv2.VideoWriter(path, coding, self.frames_per_s, (width, height))
         if not self._writer.isOpened():
             self._writer = None
             raise OSError(f"OpenCV can't write {self.path.name}")

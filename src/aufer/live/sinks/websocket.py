@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from websockets.http11 import Request, Response
 
 _MOST_WAITING = 8
+_MOST_STRANGERS = 16
 _SEND_BUFFER = 64 * 1024
 _OPENING_S = 5.0
 
@@ -73,7 +74,7 @@ class WebSocketServer:
         self._host = host
         self._token = token
         self._most_clients = most_clients
-        self._connected = 0
+        self._strangers: dict[ServerConnection, None] = {}  # without token yet, the oldest first
         self._ever = 0
         self._outboxes: set[Outbox[tuple[Message, str]]] = set()
         self._server: Server | None = None
@@ -144,27 +145,30 @@ class WebSocketServer:
         return None
 
     async def _serve(self, connection: ServerConnection) -> None:
-        if self._connected >= self._most_clients:
+        refusal = await self._refusal(connection)
+        if refusal:
+            await connection.close(1008, refusal)
+        elif len(self._outboxes) >= self._most_clients:
             await connection.close(1013, "too many clients")
-            return
-        self._connected += 1
-        try:
-            refusal = await self._refusal(connection)
-            if refusal:
-                await connection.close(1008, refusal)
-            else:
-                await self._attend(connection)
-        finally:
-            self._connected -= 1
+        else:
+            await self._attend(connection)
 
     async def _refusal(self, connection: ServerConnection) -> str:
-        """Why a client that connected gets nothing; "" where it does."""
+        """Why a client that connected gets nothing; "" where it does. Who has no token takes no
+        client's place: when there are too many of them, the oldest goes."""
         if self._token is None:
             return ""
+        if len(self._strangers) >= _MOST_STRANGERS:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.transport.abort()
+        self._strangers[connection] = None
         try:
             said = await asyncio.wait_for(connection.recv(), TOKEN_PATIENCE_S)
         except asyncio.TimeoutError:
             return LATE_TOKEN
+        finally:
+            self._strangers.pop(connection, None)
         return "" if check_token_line(said, self._token) else WRONG_TOKEN
 
     async def _attend(self, connection: ServerConnection) -> None:

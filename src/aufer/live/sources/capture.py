@@ -286,14 +286,16 @@ class Address(_Capture):
 
 
 def shown_url(url: str) -> str:
-    """An address without what may be secret in it: user, password, query."""
+    """An address without what may be secret in it: user, password, query; also such as some
+    cameras want in the path (``/user=admin&password=…``)."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return re.sub(r"://.*@", "://", url).split("?")[0]
     host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"
+    path = re.sub(r"[^/]*[=@].*", "…", parts.path, flags=re.DOTALL)
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{path}"
 
 
 def _camera_hint(number: int) -> str:

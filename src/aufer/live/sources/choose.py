@@ -64,7 +64,9 @@ def choose_source(
                 hint="aufer live rtsp://host/stream",
             )
         if not shown_url(text).partition("://")[2].partition("/")[0]:
-            raise UsageError(f"{text} names no host.", hint="aufer live rtsp://host/stream")
+            raise UsageError(
+                f"{shown_url(text)} names no host.", hint="aufer live rtsp://host/stream"
+            )
         return Address(text)
     if not text:
         raise UsageError("The source has no name.", hint="aufer live party.mp4")

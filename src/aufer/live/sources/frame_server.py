@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import re
@@ -38,6 +39,7 @@ _SILENT_S = 5.0
 """A client that sent no frame for so long makes way for a new one: it may have lost its power."""
 
 _LEAVING_S = 1.0
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _MOST_CLIENTS = 16
 
 
@@ -123,6 +125,7 @@ class FrameServer(JpegStream):
 
     def _serve(self, listening: socket.socket) -> None:
         selector = self._selector = selectors.DefaultSelector()
+        failure: Exception | None = None
         try:
             selector.register(listening, selectors.EVENT_READ)
             while not self._is_closed:
@@ -132,20 +135,22 @@ class FrameServer(JpegStream):
                     elif key.data in self._clients:
                         self._receive(key.data)
                 self._put_out_the_late()
-        except Exception:
-            log.exception("the server for frames failed")
+        except Exception as error:
+            failure = error
         finally:
             for client in list(self._clients):
                 self._drop(client)
             listening.close()
             selector.close()
-            self._end()
+            self._end(failure)
 
     def _accept(self, listening: socket.socket) -> None:
         try:
             connection, address = listening.accept()
-        except OSError:  # gone again, or no file descriptor is free
-            return
+        except OSError as error:
+            if error.errno in _EXHAUSTED:  # it would come at once again
+                time.sleep(_TICK_S)
+            return  # else it has gone again
         connection.setblocking(False)
         now = time.monotonic()
         client = _Client(connection, f"{address[0]}:{address[1]}", now + TOKEN_PATIENCE_S)

@@ -23,7 +23,7 @@ _WAITING = 2
 _ODD = 2**20
 """So many bytes without a JPEG are worth a word."""
 
-_HINT = "ffmpeg -i party.mp4 -c:v mjpeg -f mjpeg - | aufer live -"
+_HINT = "ffmpeg -i party.mp4 -q:v 3 -f mjpeg - | aufer live - --every-frame"
 
 
 class JpegStream:
@@ -48,13 +48,16 @@ class JpegStream:
         self._waiting: deque[bytes] = deque()
         self._n_dropped = self._n_found = 0
         self._is_closed = self._is_over = False
+        self._failure: Exception | None = None
 
     def read(self) -> Picture | None:
-        """The next picture; None at the end, and when closed."""
+        """The next picture; None at the end, and when closed. A bug of who reads is raised."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._is_over or self._is_closed)
                 if self._is_closed or not self._waiting:
+                    if self._failure is not None:
+                        raise self._failure
                     return None
                 data = self._waiting.popleft()
                 n_dropped, self._n_dropped = self._n_dropped, 0
@@ -107,8 +110,9 @@ class JpegStream:
                 self._waiting.append(data)
                 self._changed.notify_all()
 
-    def _end(self) -> None:
+    def _end(self, failure: Exception | None = None) -> None:
         with self._changed:
+            self._failure = failure
             self._is_over = True
             self._changed.notify_all()
 
