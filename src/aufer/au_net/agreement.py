@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aufer.action_units import INTENSITY_COLUMNS
+from aufer.agreeing.icc import consistency, mean_squares
 
 _DECIMALS = 4
 _LEAST = 2
@@ -43,6 +44,6 @@ def _agree(found: np.ndarray, wanted: np.ndarray) -> dict[str, float | None]:
         product = covariance[0, 0] * covariance[1, 1]
         if product > 0:
             r = round(float(covariance[0, 1] / np.sqrt(product)), _DECIMALS)
-            # of two raters, each with a mean of its own
-            icc = round(float(2 * covariance[0, 1] / np.trace(covariance)), _DECIMALS)
+            subjects, _, residual = mean_squares(np.stack([found, wanted], axis=1))
+            icc = round(float(consistency(np.asarray(subjects), np.asarray(residual))), _DECIMALS)
     return {"r": r, "icc": icc, "mae": mae, "mae_of_mean": of_mean}
