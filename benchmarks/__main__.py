@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, bool] = {
     "cnn.py": True,
     "live_speed.py": True,
     "face_margin.py": True,
+    "au_net.py": True,
 }
 """Each script, and whether it needs the development data."""
 

@@ -24,9 +24,10 @@ VERBS = {"init", "doctor", "extract", "build_dataset", "data_check", "train", "e
     "import_model",
     "fetch_model",
     "train_images",
+    "train_au_net",
     "listen",
 }
-EDGES = {"openface", "classifiers", "live"}
+EDGES = {"openface", "classifiers", "live", "au_net"}
 HEAVY = {
     "tensorflow",
     "keras",

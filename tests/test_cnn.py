@@ -496,7 +496,10 @@ def test_images_that_can_not_be_learnt_from_are_refused(stripes: Path, tmp_path:
     ("typed", "said"),
     [
         ("--kind cnn", "--kind cnn needs --images"),
-        ("--images stripes", "--images is for models of pictures; only --kind cnn takes it"),
+        (
+            "--images stripes",
+            "--images is for models of pictures; only --kind cnn and au-net take it",
+        ),
         ("--resume", "--resume is for models of pictures"),
         ("emotion.csv --kind cnn --images stripes", "not from a dataset of AUs"),
         ("--kind cnn --images stripes --recipe reference", "--recipe is for models of AUs"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aufer import doctor
-from aufer.doctor import DOCKER, LOCAL, PACKAGES, check_all, is_ready
+from aufer.doctor import BUILTIN, DOCKER, LOCAL, PACKAGES, check_all, is_ready
 from tests.docker_engine import STAND_IN
 from tests.running import RunAufer
 
@@ -23,11 +23,13 @@ pytest_plugins = ["tests.engine_cases"]
 pytestmark = pytest.mark.usefixtures("own_state")
 
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent"}
+NO_NETWORK = {"AUFER_AU_NET": "/nonexistent"}
 
 
 @pytest.fixture
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", NO_DOCKER["DOCKER_HOST"])
+    for name, value in (NO_DOCKER | NO_NETWORK).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
 
 
@@ -36,10 +38,11 @@ def _by_name(**options) -> dict[str, doctor.Check]:
 
 
 def test_without_any_engine_it_is_not_ready(aufer: RunAufer) -> None:
-    ran = aufer("doctor", PATH="", **NO_DOCKER).check(3)
+    ran = aufer("doctor", PATH="", **NO_DOCKER, **NO_NETWORK).check(3)
     lines = ran.out.splitlines()
     assert any(line.startswith("missing  docker engine") for line in lines)
     assert any(line.startswith("missing  local FaceLandmarkImg") for line in lines)
+    assert any(line.startswith("missing  builtin AU network") for line in lines)
     for number, line in enumerate(lines):
         if line.startswith("missing"):
             assert lines[number + 1].strip().startswith("hint: ")
@@ -82,7 +85,7 @@ def test_every_failure_has_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     packages = {f"package {package}" for package, _ in PACKAGES.values()}
     image = "docker image algebr/openface:latest"
     others = {"python", "free disk", "memory", "camera"}
-    assert failed == {DOCKER, LOCAL, image, *others, *packages}
+    assert failed == {DOCKER, LOCAL, BUILTIN, image, *others, *packages}
     assert all(checks[name].hint for name in failed)
     assert checks["package pillow"].hint == "pip install pillow"
     assert not is_ready(list(checks.values()))
@@ -98,6 +101,7 @@ def test_a_missing_package_is_not_ready(monkeypatch: pytest.MonkeyPatch, local_c
 
 
 def test_docker_is_needed_for_its_engine_only(monkeypatch, local_case: EngineCase) -> None:
+    monkeypatch.setenv("AUFER_AU_NET", NO_NETWORK["AUFER_AU_NET"])
     monkeypatch.setattr(
         doctor, "find_spec", lambda module: None if module == "docker" else object()
     )

@@ -1,4 +1,6 @@
-"""One contract, one suite: the same tests over both engines (tests/engine_cases.py)."""
+"""One contract, one suite: the same tests over both engines of OpenFace (tests/engine_cases.py).
+
+The engine without OpenFace can't be told what to see: its own are in tests/test_au_net.py."""
 
 from __future__ import annotations
 
@@ -383,11 +385,18 @@ def test_engines_are_made_by_name() -> None:
     assert {name: make_engine(name).name for name in ENGINES} == {
         "docker": "docker",
         "local": "local",
+        "builtin": "builtin",
     }
-    with pytest.raises(UsageError, match="known are docker, local"):
+    with pytest.raises(UsageError, match="known are docker, local, builtin"):
         make_engine("podman")
     with pytest.raises(UsageError, match="engine is docker"):
         make_engine("docker", openface="FaceLandmarkImg")
+    with pytest.raises(UsageError, match="engine is builtin"):
+        make_engine("builtin", openface="FaceLandmarkImg")
+    with pytest.raises(UsageError, match="--openface-args"):
+        make_engine("builtin", openface_args="-wild")
+    with pytest.raises(UsageError, match="engine is docker"):
+        make_engine("docker", au_net=Path("models/au-net"))
 
 
 def test_measuring_single_images_needs_no_folders(case: EngineCase, folder: Path) -> None:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from aufer.errors import EnvironmentFailure
+from aufer.errors import AuferError, EnvironmentFailure
 from aufer.openface.engine import DEFAULT_IMAGE, SEE_DOCTOR
 
 PYTHONS = ((3, 10), (3, 13))
@@ -56,7 +56,7 @@ ENOUGH_DISK, ENOUGH_MEMORY = 2 << 30, 1 << 30
 DEVICES = Path("/dev")
 """Where Linux has its cameras."""
 
-DOCKER, LOCAL = "docker engine", "local FaceLandmarkImg"
+DOCKER, LOCAL, BUILTIN = "docker engine", "local FaceLandmarkImg", "builtin AU network"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Check:
         name: what it is. ok: whether it will do. detail: what was found.
         hint: what to do if it won't; empty else.
         needed_by: the commands that need it.
-        required: whether nothing goes on without it (an engine is required, but either will do).
+        required: whether nothing goes on without it (an engine is required, but any will do).
     """
 
     name: str
@@ -97,6 +97,7 @@ def check_all(
         *_check_packages(),
         *_check_docker(image),
         _check_local(openface),
+        _check_builtin(),
         _check_disk(workspace),
         _check_writing(workspace),
         _check_memory(),
@@ -106,8 +107,8 @@ def check_all(
 
 
 def is_ready(checks: list[Check]) -> bool:
-    """Whether the main job can be done: all that is required, and an engine of either kind."""
-    engines = [check for check in checks if check.name in (DOCKER, LOCAL)]
+    """Whether the main job can be done: all that is required, and an engine of any kind."""
+    engines = [check for check in checks if check.name in (DOCKER, LOCAL, BUILTIN)]
     return all(check.ok for check in checks if check.required) and any(
         check.ok for check in engines
     )
@@ -168,6 +169,23 @@ def _check_local(openface: str | None) -> Check:
         return Check(LOCAL, True, " ".join(find_program(openface)), "", by)
     except EnvironmentFailure as failure:
         return Check(LOCAL, False, failure.message, _hint_of(failure), by)
+
+
+def _check_builtin() -> Check:
+    from aufer.openface.engine_builtin import BuiltinEngine
+
+    by = "extract --engine builtin"
+    try:
+        extractor = BuiltinEngine().extractor()
+    except AuferError as failure:
+        return Check(BUILTIN, False, failure.message, failure.hint or "", by)
+    about = f"{extractor.model}, sha256 {extractor.binary[:12]}: approximates OpenFace's AUs"
+    return Check(BUILTIN, True, about, "", by)
+
+
+def can_run_openface(checks: list[Check]) -> bool:
+    """Whether OpenFace itself can measure, in Docker or as a program of this machine."""
+    return any(check.ok for check in checks if check.name in (DOCKER, LOCAL))
 
 
 def _hint_of(failure: EnvironmentFailure) -> str:

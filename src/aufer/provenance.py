@@ -18,6 +18,9 @@ MEASURE_STATIC = "openface-static"
 MEASURE_DYNAMIC = "openface-dynamic"
 """AUs by OpenFace's dynamic models, calibrated to the person over a video: another measure."""
 
+MEASURE_AU_NET = "aufer-au-net"
+"""AUs by aufer's own network (engine ``builtin``), which approximates OpenFace: another measure."""
+
 MEASURE_UNKNOWN = "unknown"
 
 
@@ -27,10 +30,12 @@ class Extractor:
 
     Attributes:
         measure: what the numbers are; tables of different known measures are never mixed.
-        engine: ``docker``, ``local``, or ``imported`` for files made elsewhere.
+        engine: ``docker``, ``local``, ``builtin``, or ``imported`` for files made elsewhere.
         image: the Docker image's name. digest: its resolved digest or id.
-        binary: sha256 of a local binary, or the command prefix that was used.
-        model: the landmark model asked for (``-mloc``); empty for the binary's own default.
+        binary: sha256 of a local binary, or of the network's description (``builtin``), or the
+            command prefix that was used.
+        model: the landmark model asked for (``-mloc``); empty for the binary's own default; of
+            ``builtin`` the network's name.
         flags: the flags given to FaceLandmarkImg, in order.
         enlarge: how small pictures were enlarged before measuring; ``off`` for not at all.
     """
@@ -59,6 +64,8 @@ class Extractor:
         if self.measure == MEASURE_UNKNOWN:
             return "unknown origin"
         where = self.image or self.binary or "made elsewhere"
+        if self.measure == MEASURE_AU_NET:
+            where = f"{self.model}, sha256 {self.binary[:12]}"
         return f"{self.measure} ({self.engine or 'engine unknown'}, {where})"
 
 
@@ -66,13 +73,19 @@ def compare_extractors(model: Extractor, data: Extractor) -> list[str]:
     """Warnings about two descriptions that are used together.
 
     Raises:
-        DataError: they are different measures; their numbers must never be mixed.
+        DataError: they are different measures, or perhaps are; their numbers must never be mixed.
     """
     measures = (model.measure, data.measure)
     if MEASURE_UNKNOWN in measures:
         if measures[0] == measures[1]:
             return ["how they were measured is unknown for both"]
         known = next(measure for measure in measures if measure != MEASURE_UNKNOWN)
+        if known == MEASURE_AU_NET:  # all else was OpenFace's, or of a table without its sidecar
+            raise DataError(
+                f"AUs of {known} can't go together with AUs of unknown origin.",
+                hint="keep each table's .json beside it; or measure both with the same engine: "
+                "aufer extract IMAGES",
+            )
         return [f"one side was measured by {known}, the other's origin is unknown"]
     if measures[0] != measures[1]:
         raise DataError(

@@ -14,7 +14,8 @@ from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.runs import find_trainings, training_folder
 
-_AGAIN = "begin again, with --force in place of --resume"
+KIND = "cnn"
+AGAIN = "begin again, with --force in place of --resume"
 
 
 def begun_facts(recipe: CnnRecipe, seed: int, dataset: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def begun_facts(recipe: CnnRecipe, seed: int, dataset: Mapping[str, Any]) -> dic
         dataset: `PictureSet.facts`.
     """
     return {
+        "kind": KIND,
         "images": dataset["path"],
         "settings": recipe.facts(),
         "seed": seed,
@@ -32,8 +34,8 @@ def begun_facts(recipe: CnnRecipe, seed: int, dataset: Mapping[str, Any]) -> dic
     }
 
 
-def find_newest(models_folder: Path, images: Path) -> Path:
-    """The future bundle of the newest unfinished training on a folder of images.
+def find_newest(models_folder: Path, images: Path, kind: str = KIND) -> Path:
+    """The future bundle of the newest unfinished training of a kind on a folder of images.
 
     Raises:
         UsageError: there is none.
@@ -41,8 +43,8 @@ def find_newest(models_folder: Path, images: Path) -> Path:
     for path in find_trainings(models_folder):
         if not is_unfinished(path):  # killed before it began
             continue
-        begun_on = Path(read_state(training_folder(path)).facts["images"])
-        if begun_on.resolve() == images.resolve():
+        facts = read_state(training_folder(path)).facts
+        if facts.get("kind", KIND) == kind and Path(facts["images"]).resolve() == images.resolve():
             return path
     raise UsageError(
         f"There is no unfinished training on {images} in {models_folder}.",
@@ -50,17 +52,24 @@ def find_newest(models_folder: Path, images: Path) -> Path:
     )
 
 
-def read_unfinished(bundle: Path) -> State:
-    """The state of the training that was to become a bundle.
+def read_unfinished(bundle: Path, kind: str = KIND) -> State:
+    """The state of the training that was to become a bundle of a kind.
 
     Raises:
-        UsageError: there is none. DataError: its file is damaged.
+        UsageError: there is none, or one of another kind. DataError: its file is damaged.
     """
     if not is_unfinished(bundle):
         raise UsageError(
             f"There is no unfinished training of {bundle}.", hint="begin one, without --resume"
         )
-    return read_state(training_folder(bundle))
+    state = read_state(training_folder(bundle))
+    begun = state.facts.get("kind", KIND)
+    if begun != kind:
+        raise UsageError(
+            f"The unfinished training of {bundle} is one of the kind {begun}, not {kind}.",
+            hint=f"go on with it: --kind {begun} --resume; or {AGAIN}",
+        )
+    return state
 
 
 def is_unfinished(bundle: Path) -> bool:
@@ -83,6 +92,17 @@ def begin(folder: Path, state: State) -> None:
     write_state(state, folder)
 
 
+def check_same(begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where a setting of ``now``, None aside, is not what it was begun with."""
+    for key, value in now.items():
+        if value is not None and value != begun[key]:
+            raise UsageError(
+                f"The training was begun with {key.replace('_', '-')} {begun[key]}, not {value}; "
+                "it can't be gone on with another.",
+                hint=f"leave the option away; or {AGAIN}",
+            )
+
+
 def same_settings(
     state: State, typed: Mapping[str, Any], seed: int | None, emotions: Emotions | None
 ) -> tuple[CnnRecipe, int, Emotions]:
@@ -98,20 +118,14 @@ def same_settings(
     names = ",".join(state.facts["emotions"])
     begun = {**settings, "seed": state.facts["seed"], "emotions": names}
     now = {**typed, "seed": seed, "emotions": ",".join(emotions) if emotions else None}
-    for key, value in now.items():
-        if value is not None and value != begun[key]:
-            raise UsageError(
-                f"The training was begun with {key.replace('_', '-')} {begun[key]}, not {value}; "
-                "it can't be gone on with another.",
-                hint=f"leave the option away; or {_AGAIN}",
-            )
+    check_same(begun, now)
     try:
         recipe = CnnRecipe.from_facts(settings)
     except KeyError:
         recipe = CnnRecipe()
     if recipe.facts() != settings:
         raise DataError(
-            "The training was begun by another version, which had other settings.", hint=_AGAIN
+            "The training was begun by another version, which had other settings.", hint=AGAIN
         )
     return recipe, begun["seed"], Emotions.parse(names)
 
@@ -128,5 +142,5 @@ def check_same_data(state: State, begun: Mapping[str, Any]) -> None:
             f"The images in {begun['images']} are not those that this training was begun with "
             f"({before['n']} readable ones then, {now['n']} now; names, emotions or contents "
             "differ).",
-            hint=f"bring them back; or {_AGAIN}",
+            hint=f"bring them back; or {AGAIN}",
         )

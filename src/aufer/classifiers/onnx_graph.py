@@ -8,7 +8,7 @@ Normalization layer's constants into inputs of the graph.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -131,18 +131,33 @@ class Graph:
             a checked model: the input, float32 [n, …], -> ``probabilities`` float32 [n, emotions],
             n free.
         """
+        sides = [shape] if isinstance(shape, int) else shape
+        return self.to_model_of({output: (OUTPUT, n_emotions)}, sides, name)
+
+    def to_model_of(
+        self, outputs: Mapping[str, tuple[str, int]], shape: Sequence[int], name: str
+    ) -> Any:
+        """The ``onnx.ModelProto`` that gives several values.
+
+        Args:
+            outputs: by value, the output's name and how many numbers it has per row. shape, name:
+                see `to_model`.
+        """
         import onnx
         from onnx import TensorProto, helper
 
+        renamed = {value: output for value, (output, _) in outputs.items()}
         for node in self._nodes:
             for names in (node.input, node.output):
-                names[:] = [OUTPUT if name == output else name for name in names]
-        sides = [shape] if isinstance(shape, int) else shape
+                names[:] = [renamed.get(each, each) for each in names]
         graph = helper.make_graph(
             self._nodes,
             "aufer",
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *sides])],
-            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", n_emotions])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])],
+            [
+                helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", width])
+                for output, width in outputs.values()
+            ],
             self._weights,
         )
         domains = sorted({"", *(node.domain for node in self._nodes)})

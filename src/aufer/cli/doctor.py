@@ -36,13 +36,17 @@ def command(ctx: click.Context, image: str, openface: str | None, as_json: bool)
     Exits with 3 when no engine can be used, or something is missing that every way needs.
     """
     from aufer.cli.talk import print_data
-    from aufer.doctor import check_all, is_ready
+    from aufer.doctor import can_run_openface, check_all, is_ready
     from aufer.files import to_json
 
     checks = check_all(Path(), image=image, openface=openface)
     ready = is_ready(checks)
     if as_json:
-        facts = {"ready": ready, "checks": [check.facts() for check in checks]}
+        facts = {
+            "ready": ready,
+            "openface": can_run_openface(checks),
+            "checks": [check.facts() for check in checks],
+        }
         print_data(to_json(facts).rstrip())
     else:
         width = max(len(check.name) for check in checks)
@@ -52,6 +56,8 @@ def command(ctx: click.Context, image: str, openface: str | None, as_json: bool)
             if check.hint:
                 print_data(f"         hint: {check.hint}")
         verdict = "ready" if ready else "not ready: see the hints above"
+        if ready and not can_run_openface(checks):
+            verdict = "ready, without OpenFace: use --engine builtin, another measure"
         print_data(f"aufer is {verdict}.")
     if not ready:
         ctx.exit(EXIT_NOT_READY)

@@ -168,10 +168,19 @@ _ENGINE_OPTIONS = (
     faces_option,
     click.option(
         "--engine",
-        type=click.Choice(["docker", "local"]),
+        type=click.Choice(["docker", "local", "builtin"]),
         default="docker",
         show_default=True,
-        help="Run OpenFace in Docker, or a FaceLandmarkImg of this machine.",
+        help="Run OpenFace in Docker, or a FaceLandmarkImg of this machine; or measure without "
+        "OpenFace, by aufer's own network, which approximates its AUs (never to be mixed with "
+        "OpenFace's).",
+    ),
+    click.option(
+        "--au-net",
+        type=PATH,
+        metavar="FOLDER",
+        help="With --engine builtin: a network that you trained. Default: the one that comes "
+        "with aufer.",
     ),
     click.option(
         "--image",
@@ -246,6 +255,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         docker_image: str,
         openface: str | None,
         openface_args: str,
+        au_net: Path | None,
         faces: str,
         enlarge: str,
         looks: int,
@@ -261,7 +271,11 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
             from aufer.openface.engines import make_engine
 
             return make_engine(
-                engine, image=docker_image, openface=openface, openface_args=openface_args
+                engine,
+                image=docker_image,
+                openface=openface,
+                openface_args=openface_args,
+                au_net=au_net,
             )
 
         plan = Plan(

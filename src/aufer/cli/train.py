@@ -26,7 +26,7 @@ from aufer.errors import UsageError
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 KINDS = ("dense", "logistic", "svm", "trees")
-CNN = "cnn"
+CNN, AU_NET = "cnn", "au-net"
 SOURCES = "sources"
 
 
@@ -60,8 +60,9 @@ Examples:
   aufer train --cv sources --test-size 0       hold out one source of the dataset at a time
   aufer train --kind cnn --images images/train            from pictures of faces, not from AUs
   aufer train --kind cnn --images images/train --resume   and go on where it was stopped
+  aufer train --kind au-net --images images --aus data/aus.csv   a network that measures AUs
 
-Ctrl-C keeps the best model so far; of a cnn it keeps what --resume goes on with.""",
+Ctrl-C keeps the best model so far; of a cnn or au-net it keeps what --resume goes on with.""",
 )
 @click.argument("dataset", type=PATH, default=Path("data/emotion.csv"), metavar="[DATASET]")
 @click.option(
@@ -74,21 +75,31 @@ Ctrl-C keeps the best model so far; of a cnn it keeps what --resume goes on with
 )
 @click.option(
     "--kind",
-    type=click.Choice([*KINDS, CNN]),
+    type=click.Choice([*KINDS, CNN, AU_NET]),
     default="dense",
     show_default=True,
-    help="Model kind; cnn learns from pictures (--images), the others from a DATASET.",
+    help="Model kind; cnn learns from pictures (--images), au-net from pictures and their AUs to "
+    "measure AUs itself, the others from a DATASET.",
 )
 @click.option(
     "--images",
     type=PATH,
     metavar="DIR",
-    help="For --kind cnn: a folder per emotion with pictures of faces, cropped to the face.",
+    help="For --kind cnn: a folder per emotion with pictures of faces, cropped to the face. For "
+    "--kind au-net: any folder of pictures.",
+)
+@click.option(
+    "--aus",
+    type=PATH,
+    metavar="PATH",
+    help="For --kind au-net: what OpenFace measured of --images, with landmarks: an AU table of "
+    "aufer extract, or a folder of OpenFace's files (-aus -2Dfp).",
 )
 @click.option(
     "--resume",
     is_flag=True,
-    help="For --kind cnn: go on with an unfinished training, with the settings it was begun with.",
+    help="For --kind cnn, au-net: go on with an unfinished training, with the settings it was "
+    "begun with.",
 )
 @click.option(
     "--ensemble",
@@ -129,6 +140,11 @@ Ctrl-C keeps the best model so far; of a cnn it keeps what --resume goes on with
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs at most. Default: the recipe's.")
 @click.option(
+    "--steps",
+    type=click.IntRange(1),
+    help="For --kind au-net: steps of an epoch. Default: the recipe's.",
+)
+@click.option(
     "--patience",
     type=click.IntRange(0),
     help="Stop after so many epochs without a lower validation loss. Default: the recipe's.",
@@ -142,7 +158,7 @@ Ctrl-C keeps the best model so far; of a cnn it keeps what --resume goes on with
 @click.option(
     "--test-size",
     type=click.FloatRange(0, 1, max_open=True),
-    help="Share of rows for the test; 0 for none (with --cv). Default: 0.25, of a cnn 0.1.",
+    help="Share of rows for the test; 0 for none (with --cv). Default: 0.25, of pictures 0.1.",
 )
 @click.option(
     "--validation-size",
@@ -169,6 +185,7 @@ def command(
     recipe: str,
     kind: str,
     images: Path | None,
+    aus: Path | None,
     resume: bool,
     n_members: int,
     cv: int | str | None,
@@ -180,6 +197,7 @@ def command(
     seed: int,
     class_weights: bool | None,
     epochs: int | None,
+    steps: int | None,
     patience: int | None,
     batch_size: int | None,
     learning_rate: float | None,
@@ -202,7 +220,28 @@ def command(
     from aufer.files import to_json
     from aufer.train import CvPlan, train
 
-    refuse_options(kind == CNN)
+    refuse_options(kind)
+    if kind == AU_NET:
+        from aufer.cli.train_au_net import train_network
+
+        with _exit_code_kept():
+            train_network(
+                images,
+                aus,
+                resume=resume,
+                out=out,
+                name=name,
+                seed=seed,
+                epochs=epochs,
+                steps=steps,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                test_size=test_size,
+                force=force,
+                as_json=as_json,
+                command=_as_typed(),
+            )
+        return
     if kind == CNN:
         with _exit_code_kept():
             train_pictures(

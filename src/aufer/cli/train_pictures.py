@@ -1,49 +1,62 @@
-"""``aufer train --kind cnn``: the part of ``aufer train`` that is about pictures."""
+"""``aufer train --kind cnn``: the part of ``aufer train`` that is about pictures; and which options
+go with which kind."""
 
 from __future__ import annotations
 
 import logging
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import click
 from click.core import ParameterSource
 
 from aufer.errors import UsageError
 
-if TYPE_CHECKING:
-    from aufer.classifiers.cnn_recipe import CnnRecipe
+CNN, AU_NET = "cnn", "au-net"
 
 _OF_AUS = ("recipe", "n_members", "cv", "repeats", "baselines", "checkpoint_format")
 _OF_PICTURES = ("images", "resume")
+_OF_AU_NET = ("aus", "steps")
+_NOT_OF_AU_NET = ("emotions", "class_weights", "patience", "validation_size")
 
 
-def refuse_options(is_cnn: bool) -> None:
-    """Raise `UsageError` for an option of the other sort of model that was typed.
+def refuse_options(kind: str) -> None:
+    """Raise `UsageError` for an option of another sort of model that was typed.
 
     Args:
-        is_cnn: whether the model is one of pictures.
+        kind: of the model.
     """
     dataset = _context().params["dataset"]
-    if is_cnn and _is_typed("dataset"):
+    takes_pictures = kind in (CNN, AU_NET)
+    if takes_pictures and is_typed("dataset"):
         raise UsageError(
-            "The kind cnn learns from pictures, not from a dataset of AUs.",
-            hint=_usage(dataset if dataset.is_dir() else "DIR"),
+            f"The kind {kind} learns from pictures, not from a dataset of AUs.",
+            hint=_usage(dataset if dataset.is_dir() else "DIR", kind),
         )
-    for name in _OF_AUS if is_cnn else _OF_PICTURES:
-        if _is_typed(name):
-            options = {option.name: option.opts[0] for option in _context().command.params}
-            other = "--kind cnn learns from pictures" if is_cnn else "only --kind cnn takes it"
-            what = "for models of AUs" if is_cnn else "for models of pictures"
-            raise UsageError(
-                f"{options[name]} is {what}; {other}.",
-                hint="leave it away" if is_cnn else _usage(),
+    for name in _OF_AUS if takes_pictures else _OF_PICTURES:
+        if is_typed(name):
+            other = (
+                f"--kind {kind} learns from pictures"
+                if takes_pictures
+                else f"only --kind {CNN} and {AU_NET} take it"
             )
-    if not is_cnn and dataset.is_dir():
+            what = "for models of AUs" if takes_pictures else "for models of pictures"
+            raise UsageError(
+                f"{_option(name)} is {what}; {other}.",
+                hint="leave it away" if takes_pictures else _usage(),
+            )
+    for name in _NOT_OF_AU_NET if kind == AU_NET else _OF_AU_NET:
+        if is_typed(name):
+            what = "is for models of emotions" if kind == AU_NET else f"goes with --kind {AU_NET}"
+            raise UsageError(
+                f"{_option(name)} {what}.",
+                hint="leave it away" if kind == AU_NET else _usage(kind=AU_NET),
+            )
+    if not takes_pictures and dataset.is_dir():
         raise UsageError(
             f"{dataset} is a folder, no dataset of AUs.",
             hint=f"train on its pictures themselves: {_usage(dataset)}; or measure their AUs "
@@ -51,8 +64,15 @@ def refuse_options(is_cnn: bool) -> None:
         )
 
 
-def _usage(folder: Path | str = "DIR") -> str:
-    return f"aufer train --kind cnn --images {shlex.quote(str(folder))}"
+def _option(name: str) -> str:
+    """How an option is typed."""
+    options = {option.name: option.opts[0] for option in _context().command.params}
+    return options[name]
+
+
+def _usage(folder: Path | str = "DIR", kind: str = CNN) -> str:
+    typed = f"aufer train --kind {kind} --images {shlex.quote(str(folder))}"
+    return f"{typed} --aus aus.csv" if kind == AU_NET else typed
 
 
 def train_pictures(
@@ -70,7 +90,7 @@ def train_pictures(
             resuming only what was typed counts.
     """
     from aufer.cli.talk import print_data, progress, say
-    from aufer.cli.training_talk import summary
+    from aufer.cli.training_talk import describe_epoch, summary
     from aufer.files import to_json
     from aufer.train_images import train_images
 
@@ -82,12 +102,12 @@ def train_pictures(
     if resume:
         begun = ("seed", "emotions", "class_weights", "epochs", "patience", "batch_size")
         for name in (*begun, "learning_rate", "test_size", "validation_size"):
-            given[name] = given[name] if _is_typed(name) else None
-    with training_progress() as told:
+            given[name] = given[name] if is_typed(name) else None
+    with training_progress(describe_epoch) as told:
         bundle = train_images(
             images,
             resume=resume,
-            on_start=told.start,
+            on_start=lambda recipe, done: told.start(recipe.epochs, done),
             on_step=told.step,
             on_epoch=told.epoch,
             progress=progress,
@@ -99,10 +119,13 @@ def train_pictures(
     print_data(to_json(bundle.facts).rstrip() if as_json else str(bundle.path))
 
 
+Describe = Callable[[int, dict[str, float]], str]
+
+
 class Told(Protocol):
     """Is told how far a training is."""
 
-    def start(self, recipe: CnnRecipe, done: int) -> None:
+    def start(self, epochs: int, done: int) -> None:
         """So many epochs are done; the next step is the first one now."""
 
     def step(self, step: int, steps: int) -> None:
@@ -115,26 +138,25 @@ class Told(Protocol):
 class _Lines:
     """A line per epoch, with the time that is left."""
 
-    def __init__(self) -> None:
-        self._epochs, self._done = 0, 0
+    def __init__(self, describe: Describe) -> None:
+        self._epochs, self._done, self._describe = 0, 0, describe
 
-    def start(self, recipe: CnnRecipe, done: int) -> None:
+    def start(self, epochs: int, done: int) -> None:
         from aufer.cli.talk import say
 
-        self._epochs, self._done = recipe.epochs, done
+        self._epochs, self._done = epochs, done
         if done:
-            say(f"going on after epoch {done} of {recipe.epochs}")
+            say(f"going on after epoch {done} of {epochs}")
 
     def step(self, step: int, steps: int) -> None:
         pass
 
     def epoch(self, epoch: int, values: dict[str, float]) -> None:
         from aufer.cli.talk import say
-        from aufer.cli.training_talk import describe_epoch
 
         left = (self._epochs - epoch) * values["seconds"]
         self._done = epoch
-        say(describe_epoch(epoch, values) + (f"  at most {spell_time(left)} left" if left else ""))
+        say(self._describe(epoch, values) + (f"  at most {spell_time(left)} left" if left else ""))
 
 
 class _Bar(_Lines):
@@ -142,8 +164,8 @@ class _Bar(_Lines):
 
     _FORM = "{desc} |{bar}| {percentage:3.0f} %  {elapsed}, at most {remaining} left"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, describe: Describe) -> None:
+        super().__init__(describe)
         self._bar: Any = None
 
     def step(self, step: int, steps: int) -> None:
@@ -164,14 +186,18 @@ class _Bar(_Lines):
 
 
 @contextmanager
-def training_progress() -> Iterator[Told]:
-    """What is told of each step and epoch: on a terminal a bar with the time left."""
+def training_progress(describe: Describe) -> Iterator[Told]:
+    """What is told of each step and epoch: on a terminal a bar with the time left.
+
+    Args:
+        describe: what to say of an epoch, by its number and row.
+    """
     from aufer.cli.talk import log
 
     if not sys.stderr.isatty() or log.getEffectiveLevel() > logging.INFO:
-        yield _Lines()
+        yield _Lines(describe)
         return
-    bar = _Bar()
+    bar = _Bar(describe)
     try:
         yield bar
     finally:
@@ -190,5 +216,6 @@ def _context() -> click.Context:
     return click.get_current_context()
 
 
-def _is_typed(name: str) -> bool:
+def is_typed(name: str) -> bool:
+    """Whether an option was typed, and is not from aufer.toml or a default."""
     return _context().get_parameter_source(name) == ParameterSource.COMMANDLINE

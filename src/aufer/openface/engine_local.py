@@ -6,31 +6,20 @@ import os
 import re
 import shlex
 import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import wait
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import IO
 
 from aufer.errors import EnvironmentFailure
 from aufer.files import sha256_of
 from aufer.openface.capacity import local_capacity
 from aufer.openface.engine import (
     SEE_DOCTOR,
-    TAIL_BYTES,
     Capacity,
     EngineRun,
     describe,
     program_arguments,
 )
-from aufer.openface.polling import pauses
-from aufer.openface.threads import in_thread
+from aufer.openface.process import CannotStart, run_process
 from aufer.progress import Progress
 from aufer.provenance import Extractor
 
@@ -136,107 +125,15 @@ class LocalEngine:
         command = words + program_arguments(
             places[0], places[1], self._arguments, annotated=annotated
         )
-        on_start(shlex.join(command))
-        # files, not pipes: a pipe that nobody reads stops the program when it is full
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            started: list[_Started] = []
-            # in a thread: a Ctrl-C in the middle of it must not lose the process
-            starting = in_thread(partial(_start, command, folder, out, err, started))
-            try:
-                try:
-                    starting.result()
-                except OSError as error:
-                    raise EnvironmentFailure(
-                        f"{words[0]} can't be started: {error.strerror or error}.", hint=_HINT
-                    ) from error
-                for pause_s in pauses():
-                    try:
-                        code = started[0].process.wait(pause_s)
-                        break
-                    except subprocess.TimeoutExpired:
-                        on_poll()
-            finally:
-                wait([starting])
-                for each in started:
-                    _end(each.process)
-                    _dismiss(each.watchdog)
-            code = code if code >= 0 else 128 - code
-            return EngineRun(code, _tail(out), _tail(err), shlex.join(command))
+        try:
+            return run_process(command, folder, on_start=on_start, on_poll=on_poll)
+        except CannotStart as error:
+            raise EnvironmentFailure(
+                f"{words[0]} can't be started: {error.strerror or error}.", hint=_HINT
+            ) from error
 
     def close(self) -> None:
         """Nothing is open between runs."""
-
-
-@dataclass(frozen=True)
-class _Started:
-    process: subprocess.Popen[bytes]
-    watchdog: subprocess.Popen[bytes] | None
-
-
-def _start(
-    command: list[str],
-    folder: Path | None,
-    out: IO[bytes],
-    err: IO[bytes],
-    started: list[_Started],
-) -> None:
-    """Start the command in a process group of its own, and note it in ``started``."""
-    if sys.platform == "win32":
-        own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    else:
-        own_group = {"start_new_session": True}
-    process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **own_group
-    )
-    started.append(_Started(process, _watch_over(process)))
-
-
-def _watch_over(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes] | None:
-    """Start what ends the process and its children if we are killed, and can't do it ourselves.
-
-    It reads from a pipe that only we hold: that ends without a line when we do. (Linux can tie a
-    process to its parent, but not the children of a command prefix, nor a setuid apptainer.) In
-    Windows there is no such thing here, and the program goes on to the last of its pictures.
-    """
-    if sys.platform == "win32":
-        return None
-    with suppress(OSError):
-        return subprocess.Popen(
-            ["/bin/sh", "-c", 'read -r line || kill -s KILL -- "-$0"', str(process.pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    return None
-
-
-def _dismiss(watchdog: subprocess.Popen[bytes] | None) -> None:
-    """Tell the watchdog that all is well, the process having ended."""
-    if watchdog is not None:
-        with suppress(OSError):  # somebody ended it
-            watchdog.communicate(b"\n")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and its children if it is still running (Ctrl-C, an error of ours)."""
-    if process.poll() is not None:
-        return
-    if sys.platform == "win32":
-        subprocess.run(
-            ["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False
-        )
-    else:
-        with suppress(ProcessLookupError, PermissionError):  # it ended just now
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
-
-
-def _tail(file: IO[bytes]) -> str:
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(0, end - TAIL_BYTES))
-    return file.read().decode("utf-8", errors="replace")
 
 
 def _as_wsl_path(path: str) -> str:

@@ -34,7 +34,10 @@ CONNECTIONS = 256
 """So many are kept open for the next request; each of the runs at once needs two."""
 
 _IMAGE_ID = re.compile(r"(sha256:)?[0-9a-f]{12,64}")
-_ELSE_HINT = "or use a FaceLandmarkImg of your own: --engine local --openface PATH"
+_ELSE_HINT = (
+    "or use a FaceLandmarkImg of your own: --engine local --openface PATH; or measure without "
+    "OpenFace, by a network that approximates its AUs (another measure): --engine builtin"
+)
 
 
 def connect() -> DockerClient:
