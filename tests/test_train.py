@@ -677,7 +677,7 @@ def test_the_command_offers_all_recipes_and_kinds() -> None:
 
     choices = {option.name: getattr(option.type, "choices", ()) for option in command.params}
     assert list(choices["recipe"]) == list(RECIPES)
-    assert list(choices["kind"]) == [*KINDS, "cnn"]
+    assert list(choices["kind"]) == [*KINDS, "cnn", "au-net"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
