@@ -21,6 +21,7 @@ from aufer.classifiers.cnn_pictures import PictureSet, read_picture_set
 from aufer.classifiers.cnn_recipe import CnnRecipe
 from aufer.classifiers.cnn_state import State
 from aufer.classifiers.cnn_unfinished import (
+    KIND,
     begin,
     begun_facts,
     check_not_begun,
@@ -46,8 +47,6 @@ from aufer.runs import (
 from aufer.splits import MOST_SEED, Parts
 
 log = logging.getLogger("aufer")
-
-KIND = "cnn"
 
 OnStart = Callable[[CnnRecipe, int], None]
 """Called before the first step with the recipe and the number of epochs that are done already."""

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from aufer.action_units import INTENSITY_COLUMNS
-from aufer.agreeing.icc import consistency, mean_squares
+from aufer.agreeing.moments import Moments, terms
 
 _DECIMALS = 4
-_LEAST = 2
 
 
 def agree(found: np.ndarray, wanted: np.ndarray) -> dict[str, Any]:
@@ -25,25 +24,23 @@ def agree(found: np.ndarray, wanted: np.ndarray) -> dict[str, Any]:
         mean of ``wanted``). None where there is nothing to tell: fewer than two faces, or no
         change.
     """
-    aus: dict[str, dict[str, float | None]] = {}
-    for name, a, b in zip(INTENSITY_COLUMNS, found.T, wanted.T, strict=True):
-        aus[name] = _agree(a.astype(np.float64), b.astype(np.float64))
+    found, wanted = (np.asarray(values, dtype=np.float64) for values in (found, wanted))
+    moments = Moments.from_sums(terms(found, wanted).sum(axis=0))
+    nothing = np.full(len(INTENSITY_COLUMNS), np.nan)
+    figures = {
+        "r": moments.pearson(),
+        "icc": moments.icc_consistency(),
+        "mae": np.abs(found - wanted).mean(axis=0) if len(found) else nothing,
+        "mae_of_mean": np.abs(wanted - wanted.mean(axis=0)).mean(axis=0) if len(found) else nothing,
+    }
+    aus = {
+        name: {key: _rounded(values[column]) for key, values in figures.items()}
+        for column, name in enumerate(INTENSITY_COLUMNS)
+    }
     known = [each["r"] for each in aus.values() if each["r"] is not None]
-    mean = round(float(np.mean(known)), _DECIMALS) if known else None
+    mean = _rounded(float(np.mean(known))) if known else None
     return {"n": len(found), "mean_r": mean, "aus": aus}
 
 
-def _agree(found: np.ndarray, wanted: np.ndarray) -> dict[str, float | None]:
-    if not len(found):
-        return dict.fromkeys(("r", "icc", "mae", "mae_of_mean"))
-    mae = round(float(np.abs(found - wanted).mean()), _DECIMALS)
-    of_mean = round(float(np.abs(wanted - wanted.mean()).mean()), _DECIMALS)
-    r = icc = None
-    if len(found) >= _LEAST:
-        covariance = np.cov(found, wanted)
-        product = covariance[0, 0] * covariance[1, 1]
-        if product > 0:
-            r = round(float(covariance[0, 1] / np.sqrt(product)), _DECIMALS)
-            subjects, _, residual = mean_squares(np.stack([found, wanted], axis=1))
-            icc = round(float(consistency(np.asarray(subjects), np.asarray(residual))), _DECIMALS)
-    return {"r": r, "icc": icc, "mae": mae, "mae_of_mean": of_mean}
+def _rounded(value: float) -> float | None:
+    return round(float(value), _DECIMALS) if np.isfinite(value) else None

@@ -8,8 +8,7 @@ from typing import Any
 
 from aufer.classifiers.au_net_recipe import AuNetRecipe
 from aufer.classifiers.cnn_state import State
-from aufer.classifiers.cnn_unfinished import AGAIN, check_same
-from aufer.errors import DataError
+from aufer.classifiers.cnn_unfinished import begun_recipe, check_same
 
 KIND = "au-net"
 
@@ -42,12 +41,4 @@ def same_settings(
     """
     settings = state.facts["settings"]
     check_same({**settings, "seed": state.facts["seed"]}, {**typed, "seed": seed})
-    try:
-        recipe = AuNetRecipe.from_facts(settings)
-    except (KeyError, TypeError):
-        recipe = AuNetRecipe()
-    if recipe.facts() != settings:
-        raise DataError(
-            "The training was begun by another version, which had other settings.", hint=AGAIN
-        )
-    return recipe, state.facts["seed"]
+    return begun_recipe(AuNetRecipe, settings), state.facts["seed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aufer.bundle import CHECKPOINTS
 from aufer.classifiers.cnn_recipe import CnnRecipe
@@ -13,6 +13,9 @@ from aufer.classifiers.cnn_state import STATE_NAME, State, read_state, write_sta
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.runs import find_trainings, training_folder
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 KIND = "cnn"
 AGAIN = "begin again, with --force in place of --resume"
@@ -119,15 +122,37 @@ def same_settings(
     begun = {**settings, "seed": state.facts["seed"], "emotions": names}
     now = {**typed, "seed": seed, "emotions": ",".join(emotions) if emotions else None}
     check_same(begun, now)
+    return begun_recipe(CnnRecipe, settings), begun["seed"], Emotions.parse(names)
+
+
+class _Recipe(Protocol):
+    def facts(self) -> dict[str, Any]: ...
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Self: ...
+
+
+R = TypeVar("R", bound=_Recipe)
+
+
+def begun_recipe(kind: type[R], settings: dict[str, Any]) -> R:
+    """The recipe that a training was begun with.
+
+    Args:
+        kind: the class of the recipe. settings: its `facts`, as they were written then.
+
+    Raises:
+        DataError: another version began it, whose recipe had other settings.
+    """
     try:
-        recipe = CnnRecipe.from_facts(settings)
-    except KeyError:
-        recipe = CnnRecipe()
-    if recipe.facts() != settings:
+        recipe: R | None = kind.from_facts(settings)
+    except (KeyError, TypeError):
+        recipe = None
+    if recipe is None or recipe.facts() != settings:
         raise DataError(
             "The training was begun by another version, which had other settings.", hint=AGAIN
         )
-    return recipe, begun["seed"], Emotions.parse(names)
+    return recipe
 
 
 def check_same_data(state: State, begun: Mapping[str, Any]) -> None:

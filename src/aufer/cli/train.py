@@ -20,13 +20,13 @@ from aufer.cli.options import (
     seed_option,
     talk_options,
 )
+from aufer.cli.train_pictures import AU_NET, CNN
 from aufer.emotions import Emotions
 from aufer.errors import UsageError
 
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 KINDS = ("dense", "logistic", "svm", "trees")
-CNN, AU_NET = "cnn", "au-net"
 SOURCES = "sources"
 
 

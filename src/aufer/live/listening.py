@@ -1,4 +1,4 @@
-"""Why a port can't be listened on, in words."""
+"""Addresses to listen on, and why one can't be had, in words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ import errno
 import socket
 
 from aufer.errors import AuferError, EnvironmentFailure, UsageError
+
+
+def bound_host(host: str) -> str:
+    """What the system is asked to listen on: "localhost" may be two addresses, and port 0 then two
+    ports; an IPv6 address stands without its brackets."""
+    return "127.0.0.1" if host.lower() == "localhost" else host.strip("[]")
+
+
+def shown_host(host: str) -> str:
+    """A host as it stands before a colon and a port: an IPv6 address in brackets."""
+    bare = host.strip("[]")
+    return f"[{bare}]" if ":" in bare else bare or "*"
 
 
 def port_failure(error: OSError, host: str, port: int, option: str = "--port") -> AuferError:

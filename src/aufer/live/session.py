@@ -15,7 +15,7 @@ from aufer.live.event_loop import EventLoop
 from aufer.live.loop import run, watch
 from aufer.live.parts import About, make_reader, make_recognizer, make_sinks, make_watcher
 from aufer.live.settings import BENCHMARK_S, STDOUT, Settings
-from aufer.live.sinks.sink import Sink, Step
+from aufer.live.sinks.sink import Sink, Step, counted
 
 if TYPE_CHECKING:
     from aufer.live.benchmark import Benchmark
@@ -115,7 +115,7 @@ class Session:
             self.n_unreadable = getattr(reader.source, "n_unreadable", 0)
             frames = self._about_frames(reader, n_dropped)
         elif sinks:
-            frames = f"{_counted(self.n_steps, 'message')} played"
+            frames = f"{counted(self.n_steps, 'message')} played"
         else:
             return []
         return [frames, *filter(None, (sink.summary() for sink in sinks))]
@@ -221,17 +221,13 @@ class Session:
         return f"kept: {', '.join(kept) or 'nothing'}; no picture leaves this machine"
 
     def _about_frames(self, reader: FrameReader, n_dropped: int) -> str:
-        texts = [_counted(self.n_steps, "frame")]
+        texts = [counted(self.n_steps, "frame")]
         if n_dropped:
             texts.append(f"{n_dropped} dropped as newer ones were there")
         if reader.reopened:
-            texts.append(f"the source opened again {_counted(reader.reopened, 'time')}")
+            texts.append(f"the source opened again {counted(reader.reopened, 'time')}")
         if self._watcher is not None:
             watcher = self._watcher
             n_faces = watcher.tracker.n_seen if watcher.is_series else watcher.n_faces
-            texts.append(_counted(n_faces, "face"))
+            texts.append(counted(n_faces, "face"))
         return ", ".join(texts)
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from aufer.errors import EnvironmentFailure, UsageError
 from aufer.live.access import is_loopback
+from aufer.live.listening import shown_host
 from aufer.live.message import Face, Message
 from aufer.live.sinks.sink import Step
 
@@ -78,7 +79,7 @@ class OscSender:
                 f"OSC can't be sent to {self._host}: {said}.", hint=_EXAMPLE
             ) from error
         leaves = "" if is_loopback(address) else "; they leave this machine, unencrypted"
-        return f"OSC: {_shown(self._host)}:{self._port}{leaves}"
+        return f"OSC: {shown_host(self._host)}:{self._port}{leaves}"
 
     def send(self, step: Step) -> None:
         """Send a bundle; lost where the network takes none."""
@@ -91,7 +92,9 @@ class OscSender:
         except OSError as error:  # no route, buffers full, too long for UDP: the next may pass
             if not self._n_dropped:
                 said = error.strerror or error
-                log.warning(f"OSC to {_shown(self._host)}:{self._port} fails: {said}; going on.")
+                log.warning(
+                    f"OSC to {shown_host(self._host)}:{self._port} fails: {said}; going on."
+                )
             self._n_dropped += 1
             return
         if with_labels:
@@ -146,7 +149,3 @@ def _face_values(face: Face, message: Message) -> tuple[Any, ...]:
         face.confidence,
         *(min(side, _MOST) for side in (box.x, box.y, box.width, box.height)),
     )
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -48,3 +48,8 @@ class Sink(Protocol):
 
     def summary(self) -> str | None:
         """A line for the end, after `close`: what was sent and what was dropped; None for none."""
+
+
+def counted(n: int, what: str) -> str:
+    """A number of things: "1 client", "2 clients"."""
+    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from aufer.errors import UsageError
 from aufer.live.access import check_access, is_loopback
 from aufer.live.event_loop import EventLoop
-from aufer.live.listening import port_failure
+from aufer.live.listening import bound_host, port_failure, shown_host
 from aufer.live.message import Message
-from aufer.live.sinks.sink import Step
+from aufer.live.sinks.sink import Step, counted
 from aufer.live.sinks.tcp_connection import Connection, Counts, Outgoing, Terms
 
 log = logging.getLogger("aufer")
@@ -118,7 +118,7 @@ class TcpServer:
         self._loop.run(self._listen())
         shape = "1024 bytes each (unity-v1)" if self._unity_v1 else "one JSON object a line"
         asks = ", with the token" if self._terms.token is not None else ""
-        return f"messages: TCP {_shown(self._host)}:{self.port}, {shape}{asks}"
+        return f"messages: TCP {shown_host(self._host)}:{self.port}, {shape}{asks}"
 
     def send(self, step: Step) -> None:
         """Hand the message to the loop's thread; never waits."""
@@ -135,7 +135,7 @@ class TcpServer:
         counts = self._counts
         if not counts.served and not counts.refused:
             return "messages: no client came"
-        texts = [f"{counts.served} client{'s' if counts.served != 1 else ''}"]
+        texts = [counted(counts.served, "client")]
         texts.append(f"{counts.sent} sent")
         texts.append(f"{counts.dropped} dropped for slow clients")
         if counts.refused:
@@ -144,12 +144,11 @@ class TcpServer:
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        # "localhost" may be two addresses, and 0 then two ports
-        host = "127.0.0.1" if self._host.lower() == "localhost" else self._host.strip("[]")
+        host = bound_host(self._host)
         try:
             self._server = await loop.create_server(self._connection, host, self.port)
         except OSError as error:
-            raise port_failure(error, _shown(self._host), self.port) from error
+            raise port_failure(error, shown_host(self._host), self.port) from error
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     def _connection(self) -> Connection:
@@ -203,8 +202,3 @@ class TcpServer:
         until = loop.time() + seconds
         while self._connections and loop.time() < until:
             await asyncio.sleep(0.01)
-
-
-def _shown(host: str) -> str:
-    bare = host.strip("[]")
-    return f"[{bare}]" if ":" in bare else bare or "*"

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from aufer.errors import UsageError
 from aufer.live.message import Face, Message
+from aufer.live.settings import STDOUT
 from aufer.live.sinks.line_file import LineFile
 from aufer.live.sinks.outlet import Outlet
 from aufer.live.sinks.sink import Sink, Step, StopAsked
 
 log = logging.getLogger("aufer")
-
-STDOUT = "stdout"
 
 ToBytes = Callable[[Message, bool], bytes]
 """A message as whole lines; whether it is the first."""

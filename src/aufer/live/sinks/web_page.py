@@ -26,7 +26,7 @@ from aufer.live.sinks.serving import (
     port_of,
     refused,
 )
-from aufer.live.sinks.sink import Step
+from aufer.live.sinks.sink import Step, counted
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
@@ -160,9 +160,7 @@ class WebPage:
         """How many looked."""
         if not self._ever:
             return "page: nobody looked"
-        viewers = "1 viewer" if self._ever == 1 else f"{self._ever} viewers"
-        pictures = "1 picture" if self._pictures == 1 else f"{self._pictures} pictures"
-        return f"page: {viewers}, {pictures}"
+        return f"page: {counted(self._ever, 'viewer')}, {counted(self._pictures, 'picture')}"
 
     async def _listen(self) -> Server:
         server = await listen(

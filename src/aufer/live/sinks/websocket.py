@@ -14,7 +14,7 @@ from aufer.live.access import (
     check_token_line,
 )
 from aufer.live.event_loop import EventLoop
-from aufer.live.listening import port_failure
+from aufer.live.listening import bound_host, port_failure, shown_host
 from aufer.live.message import Message
 from aufer.live.sinks.outbox import Outbox
 from aufer.live.sinks.serving import (
@@ -27,7 +27,7 @@ from aufer.live.sinks.serving import (
     port_of,
     refused,
 )
-from aufer.live.sinks.sink import Step
+from aufer.live.sinks.sink import Step, counted
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
@@ -95,10 +95,8 @@ class WebSocketServer:
         except OSError as error:
             raise port_failure(error, self._host, self.port, "--websocket") from error
         self.port = port_of(self._server)
-        host = self._host.strip("[]")
-        shown = f"[{host}]" if ":" in host else host
         asked = ", for clients with the token" if self._token else ""
-        return f"websocket: ws://{shown}:{self.port}/{asked}"
+        return f"websocket: ws://{shown_host(self._host)}:{self.port}/{asked}"
 
     def send(self, step: Step) -> None:
         """Hand the message to each client's queue."""
@@ -115,17 +113,15 @@ class WebSocketServer:
         """What was sent and dropped."""
         if not self._ever:
             return "websocket: no client came"
-        clients = "1 client" if self._ever == 1 else f"{self._ever} clients"
+        clients = counted(self._ever, "client")
         return (
             f"websocket: {clients}, {self.n_sent} sent, {self.n_dropped} dropped for slow clients"
         )
 
     async def _listen(self) -> Server:
-        # "localhost" may be two addresses, and port 0 then two ports
-        host = "127.0.0.1" if self._host.lower() == "localhost" else self._host.strip("[]")
         return await listen(
             self._serve,
-            host,
+            bound_host(self._host),
             self.port,
             answer=self._answer,
             send_buffer=_SEND_BUFFER,

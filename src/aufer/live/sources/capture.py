@@ -112,6 +112,11 @@ class _Capture:
             value = float(self._capture.get(getattr(opencv(), name)))
             return value if math.isfinite(value) else 0.0
 
+    def _rate(self) -> float:
+        """Frames per second, as the file says where that can be believed."""
+        rate = self._get("CAP_PROP_FPS")
+        return rate if 0 < rate <= _BELIEVED_RATE else _USUAL_RATE
+
     def _release(self) -> None:
         self._first = None
         if self._capture is not None:
@@ -204,8 +209,7 @@ class VideoFile(_Capture):
                 f"{name} is no video that OpenCV can read.",
                 hint="convert it: ffmpeg -i IT party.mp4, then: aufer live party.mp4",
             )
-        rate = self._get("CAP_PROP_FPS")
-        self.frames_per_s = rate if 0 < rate <= _BELIEVED_RATE else _USUAL_RATE
+        self.frames_per_s = self._rate()
         self._n_announced = int(self._get("CAP_PROP_FRAME_COUNT"))
 
     def read(self) -> Picture | None:
@@ -266,9 +270,7 @@ class Address(_Capture):
             )
         self._n_announced = int(self._get("CAP_PROP_FRAME_COUNT"))
         self.is_live = self._n_announced <= 0
-        rate = self._get("CAP_PROP_FPS")
-        believed = rate if 0 < rate <= _BELIEVED_RATE else _USUAL_RATE
-        self.frames_per_s = None if self.is_live else believed
+        self.frames_per_s = None if self.is_live else self._rate()
 
     def read(self) -> Picture | None:
         """The next picture; None when closed, and at a film's end.

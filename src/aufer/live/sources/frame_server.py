@@ -21,7 +21,7 @@ from aufer.live.access import (
     check_access,
     check_token_line,
 )
-from aufer.live.listening import port_failure
+from aufer.live.listening import bound_host, port_failure
 from aufer.live.sources.jpeg_splitter import JpegSplitter
 from aufer.live.sources.jpeg_stream import JpegStream
 
@@ -83,7 +83,7 @@ class FrameServer(JpegStream):
         check_access(host, token)
         super().__init__("", is_live=True, every_frame=every_frame)
         self.port = port
-        self._host = "127.0.0.1" if host.lower() == "localhost" else host.strip("[]")
+        self._host = bound_host(host)
         self._token = token
         self._clients: set[_Client] = set()
         self._sender: _Client | None = None
