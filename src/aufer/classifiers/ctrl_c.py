@@ -15,8 +15,8 @@ WRITING = "Ctrl-C: finishing; this takes a few seconds more"
 
 
 class CtrlC:
-    """A context in which the first Ctrl-C raises KeyboardInterrupt; every later one, and every one
-    after `hold`, is only noted and answered.
+    """A context in which the first Ctrl-C raises KeyboardInterrupt, or is noted and answered after
+    `hold`; every later one is passed over.
 
     Outside the main thread, or where somebody else handles SIGINT, it changes nothing.
 
@@ -28,7 +28,6 @@ class CtrlC:
         self.pressed = False
         self._held = False
         self._reason = WRITING
-        self._answered = False
         self._before: Any = None
 
     def __enter__(self) -> CtrlC:
@@ -69,10 +68,11 @@ class CtrlC:
             raise KeyboardInterrupt
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        is_first, self.pressed = not self.pressed, True
-        if is_first and not self._held:
+        self.pressed = True
+        # more signals would interrupt TensorFlow's own threads too, which can end the process
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if not self._held:
             raise KeyboardInterrupt
-        if self._reason and not self._answered:
-            self._answered = True
+        if self._reason:
             with suppress(RuntimeError):  # a print to stderr was under way just now
                 log.warning(self._reason)

@@ -134,7 +134,7 @@ def fit(
             if recorder.kept is None:
                 raise
             stopped = INTERRUPTED
-            log.info("Ctrl-C: writing the best model so far")
+            log.info("Ctrl-C: writing the best model so far; this takes a few seconds")
         kept = recorder.kept
         if kept is None or recorder.diverged_at:
             raise _diverged(recorder.diverged_at or 1, recipe)
