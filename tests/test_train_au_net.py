@@ -24,6 +24,7 @@ from aufer.au_net.network import AuNet
 from aufer.au_net.shape import align_reference, aus_reference, mean_shape
 from aufer.bundle import open_session
 from aufer.classifiers import au_net_recipe
+from aufer.classifiers.au_net_calibration import fit_aus, fit_confidence
 from aufer.classifiers.au_net_crops import STRONG, Crops
 from aufer.classifiers.au_net_export import to_onnx, write_network
 from aufer.classifiers.au_net_faces import SIDE, FaceSet, kept_reference, read_face_set
@@ -36,6 +37,7 @@ from aufer.classifiers.au_net_network import (
     custom_layers,
 )
 from aufer.classifiers.au_net_recipe import AuNetRecipe
+from aufer.classifiers.au_net_spoilt import BAD_KINDS, spoil
 from aufer.classifiers.backend import import_keras
 from aufer.classifiers.cnn_state import read_state
 from aufer.errors import AuferError, DataError, Interrupted, UsageError
@@ -269,6 +271,57 @@ def test_some_crops_show_no_face_for_the_confidence(faces: FaceSet) -> None:
     assert aus.shape == (200, 17)
 
 
+@pytest.mark.parametrize("kind", BAD_KINDS)
+def test_each_kind_of_no_face_is_another_picture(faces: FaceSet, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    crop, points = faces.crops[0], faces.landmarks[0]
+    before = crop.copy()
+    drawn = [spoil(crop, points, rng, (kind,)) for _ in range(6)]
+    assert np.array_equal(crop, before)  # the faces themselves stay
+    for other, off in drawn:
+        assert (other.shape, other.dtype) == (crop.shape, np.uint8)
+        assert not np.array_equal(other, crop) or off[1] > 0.5  # or it is looked for far off
+    again = spoil(crop, points, np.random.default_rng(0), (kind,))
+    assert np.array_equal(again[0], drawn[0][0])
+
+
+def test_halves_share_no_near_copies(faces: FaceSet) -> None:
+    grouped = replace(faces, groups=np.arange(N) // 7)
+    rows = np.arange(3, N)
+    first, second = grouped.halve(rows, 0)
+    assert sorted([*first, *second]) == rows.tolist()
+    assert not set(grouped.groups[first]) & set(grouped.groups[second])
+    assert 15 < len(first) < 45
+    one, none = replace(faces, groups=np.zeros(N, int)).halve(rows, 0)
+    assert (len(one), len(none)) == (len(rows), 0)
+
+
+def test_calibration_gives_openfaces_mean_and_deviation() -> None:
+    rng = np.random.default_rng(0)
+    wanted = rng.normal(2.5, 0.5, (4000, 17)).clip(0, 5)
+    found = 1 + 0.4 * (wanted - 2.5) + rng.normal(0, 0.05, wanted.shape)
+    found[:, 3] = 1.5
+    lines = fit_aus(found, wanted)
+    assert set(lines) == {name for i, name in enumerate(INTENSITY_COLUMNS) if i != 3}
+    line = lines["AU01_r"]
+    calibrated = np.interp(found[:, 0], line["from"], line["to"])
+    assert calibrated.mean() == pytest.approx(wanted[:, 0].mean(), abs=1e-3)
+    assert calibrated.std() == pytest.approx(wanted[:, 0].std(), abs=1e-3)
+
+
+def test_confidence_is_one_half_where_a_face_is_as_likely_as_none() -> None:
+    rng = np.random.default_rng(0)
+
+    def bare(logits: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-logits))
+
+    # normal logits of deviation 2 around 6 and 2: the log odds are (x - 4) exactly
+    good, bad = rng.normal(6, 2, 20000), rng.normal(2, 2, 4000)
+    fitted = fit_confidence(bare(good), bare(bad))
+    assert fitted["slope"] == pytest.approx(1, abs=0.1)
+    assert -fitted["offset"] / fitted["slope"] == pytest.approx(4, abs=0.15)
+
+
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
@@ -332,7 +385,10 @@ def test_a_training_ends_in_files_that_measure(whole: Path, drawn: tuple[Path, P
         ["align.onnx", "aus.onnx", FACTS_NAME, CARD_NAME]
     )
     assert facts["files"] == {p.name: sha256_of(p) for p in whole.iterdir() if p.name != FACTS_NAME}
-    assert facts["training"]["n_train"] + facts["agreement"]["held_out"]["n"] == N
+    training = facts["training"]
+    assert training["n_train"] + training["n_tuned"] + facts["agreement"]["held_out"]["n"] == N
+    assert facts["confidence"]["slope"] > 0
+    assert set(facts["calibration"]) <= set(INTENSITY_COLUMNS)
     assert [row["stage"] for row in facts["training"]["history"]] == [0, 0, 1, 1]
     assert set(facts["agreement"]["held_out"]["aus"]) == set(INTENSITY_COLUMNS)
     assert not training_folder(whole).exists()

@@ -10,15 +10,15 @@ import numpy as np
 
 from aufer.action_units import INTENSITY_COLUMNS
 from aufer.au_net.agreement import agree
-from aufer.au_net.aligning import Patch, Region
 from aufer.au_net.format import ALIGN, AUS, CARD_NAME, FACTS_NAME, FLIP, SCHEMA
 from aufer.au_net.network import AuNet
 from aufer.classifiers import au_net_recipe
+from aufer.classifiers.au_net_calibration import fit_aus, fit_confidence, patches_as_found
 from aufer.classifiers.au_net_card import write_card
 from aufer.classifiers.au_net_crops import UNITS, Crops
 from aufer.classifiers.au_net_crops import facts as crops_facts
 from aufer.classifiers.au_net_export import write_network
-from aufer.classifiers.au_net_faces import RULE, SIDE, FaceSet, kept_reference
+from aufer.classifiers.au_net_faces import RULE, FaceSet, kept_reference
 from aufer.classifiers.au_net_network import ALIGN_OUTPUTS, AUS_OUTPUTS, build_align, build_aus
 from aufer.classifiers.au_net_recipe import AuNetRecipe
 from aufer.files import hash_files, sha256_of, to_json, write_text
@@ -31,9 +31,6 @@ BOX = {"finder": "haar", "scale": 1.426, "right": 0.0, "down": 0.14}
 """How a box of OpenCV's frontal cascade becomes the region of a rough crop: medians of 308 faces of
 web pictures, by OpenFace's landmarks. The middle half of the scales is 1.37-1.50; deviations of
 the middle are 0.03 both ways."""
-
-_AS_FOUND = (0.07, 0.03)
-"""Deviations of a box's size (logarithm) and middle (sides)."""
 
 _COMPARED = 256
 
@@ -88,6 +85,7 @@ def write_au_net(folder: Path, name: str, trained: TrainedAuNet, command: str) -
             "difference_to_keras": difference,
         }
     data = {**faces.facts, "n": len(faces), "rule": RULE}
+    tuned, shown = faces.halve(held, trained.seed)
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "name": name,
@@ -105,6 +103,7 @@ def write_au_net(folder: Path, name: str, trained: TrainedAuNet, command: str) -
             "data": data,
             "extractor": faces.extractor.facts(),
             "n_train": len(trained.rows),
+            "n_tuned": len(tuned),
             "n_weights": n_weights,
             "history": trained.history,
         },
@@ -113,28 +112,34 @@ def write_au_net(folder: Path, name: str, trained: TrainedAuNet, command: str) -
         **made_by(),
     }
     write_text(folder / FACTS_NAME, to_json(facts))  # so that it can be measured
-    facts["agreement"] = {"held_out": _agreement(folder, trained)}
+    facts |= _tuned(folder, trained, tuned)
+    write_text(folder / FACTS_NAME, to_json(facts))
+    facts["agreement"] = {"held_out": _agreement(folder, trained, shown)}
     write_text(folder / CARD_NAME, write_card(facts))
     facts["files"] = hash_files(folder, FACTS_NAME)
     write_text(folder / FACTS_NAME, to_json(facts))
     return facts
 
 
-def _agreement(folder: Path, trained: TrainedAuNet) -> dict[str, Any]:
-    """Held-out faces measured by the files themselves, from crops as off as a finder's."""
+def _tuned(folder: Path, trained: TrainedAuNet, rows: np.ndarray) -> dict[str, Any]:
+    """What is set on held-out faces: ``calibration`` and ``confidence``."""
+    network, faces = AuNet(folder), trained.faces
+    rng, side = np.random.default_rng([trained.seed, 3]), _region_side(trained)
+    good = network.measure_patches(patches_as_found(faces, rows, side, rng, spoilt=False))
+    bad = network.measure_patches(patches_as_found(faces, rows, side, rng, spoilt=True))
+    return {
+        "calibration": fit_aus(good.aus, faces.aus[rows]),
+        "confidence": fit_confidence(good.confidence, bad.confidence),
+    }
+
+
+def _agreement(folder: Path, trained: TrainedAuNet, rows: np.ndarray) -> dict[str, Any]:
+    """Other held-out faces measured by the files themselves, from crops as off as a finder's."""
     faces = trained.faces
-    held = trained.held[faces.confidence[trained.held] >= LEAST_CONFIDENCE]
-    scale, shift = _AS_FOUND
-    rng = np.random.default_rng([trained.seed, 3])
-    size = _region_side(trained)
-    straight = np.array([[1.0, 0, 0], [0, 1.0, 0]])
-    patches = []
-    for row in held.tolist():
-        side = size * float(np.exp(rng.normal(0, scale)))
-        x, y = (SIDE / 2 + rng.normal(0, shift, 2) * size).tolist()
-        patches.append(Patch(faces.crops[row], straight, Region(x, y, side)))
-    found = AuNet(folder).measure_patches(patches)
-    return {"least_confidence": LEAST_CONFIDENCE, **agree(found.aus, faces.aus[held])}
+    sure = rows[faces.confidence[rows] >= LEAST_CONFIDENCE]
+    rng, side = np.random.default_rng([trained.seed, 5]), _region_side(trained)
+    found = AuNet(folder).measure_patches(patches_as_found(faces, sure, side, rng, spoilt=False))
+    return {"least_confidence": LEAST_CONFIDENCE, **agree(found.aus, faces.aus[sure])}
 
 
 def _region_side(trained: TrainedAuNet) -> float:

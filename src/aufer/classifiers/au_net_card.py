@@ -71,7 +71,7 @@ def write_card(facts: dict[str, Any]) -> str:
         f"{data['least_confidence']} were left out. Data sha256 `{data['sha256']}`. "
         f"{recipe['epochs']} epochs of {recipe['steps']} steps of {recipe['batch_size']} faces for "
         f"the AUs, {training['align_epochs']} for the landmarks, seed {training['seed']}; "
-        f"{training['n_weights']} weights.",
+        f"{training['n_weights']} weights. {_tuned(training)}",
         "",
         "Near copies were kept apart; who is who is not known: one person may be on both sides. On "
         "people, cameras and light that it never saw, expect less.",
@@ -85,6 +85,17 @@ def write_card(facts: dict[str, Any]) -> str:
         _LIMITS,
     ]
     return "\n".join(lines)
+
+
+def _tuned(training: dict[str, Any]) -> str:
+    n = training.get("n_tuned")
+    if not n:
+        return ""
+    return (
+        f"On {n} more faces, held out too, each AU was given the mean and the deviation of "
+        "OpenFace's, and the confidence was fitted: 0.5 is as likely a face as none, where one "
+        f"find in two is none ({training['crops']['bad']}: such crops it learned to tell)."
+    )
 
 
 def _text(value: float | None) -> str:

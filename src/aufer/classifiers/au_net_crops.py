@@ -18,13 +18,13 @@ from aufer.au_net.format import FLIP
 from aufer.au_net.shape import align_reference, aus_reference
 from aufer.classifiers.au_net_faces import SIDE, FaceSet, kept_reference
 from aufer.classifiers.au_net_recipe import ALIGN, AuNetRecipe
+from aufer.classifiers.au_net_spoilt import BAD_KINDS, spoil
 from aufer.pictures.opencv import opencv
 
 UNITS = 10
 """Landmarks off the reference are told in this part of the crop's side: about 1 then."""
 
 _AHEAD = 4
-_N_BAD = 5
 
 Batch = tuple[np.ndarray, ...]
 """Of the align network: pixels float32 [n, side, side, 1], landmarks [n, 136]; of the AU network
@@ -51,7 +51,6 @@ SLIGHT = Jitter(0.05, 0.02, 5)
 """As the align network leaves it after its first pass."""
 ALIGNED = Jitter(0.03, 0.015, 2.5)
 """As the align network leaves it."""
-_OFF = Jitter(0.05, 0.6, 60)
 _STRONG_SHARE = 0.6
 
 
@@ -105,8 +104,8 @@ class Crops:
             if self._stage == ALIGN:
                 jitter = STRONG if rng.random() < _STRONG_SHARE else SLIGHT
             elif rng.random() < self._recipe.bad_share:
-                crop, jitter = _spoil(crop, rng)
-                good[number] = 0
+                crop, off = spoil(crop, self._faces.landmarks[row], rng)
+                jitter, good[number] = Jitter(*off), 0
             if not self._faces.is_small[row] and rng.random() < 0.5:
                 crop = _coarsen(crop, rng)
             found = self._cut(crop, self._faces.landmarks[row], jitter, rng, changed=True)
@@ -178,23 +177,6 @@ def _coarsen(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return coarse
 
 
-def _spoil(crop: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Jitter]:
-    """No face as it should be: on its side or head, far off, noise, cut apart, or plain grey."""
-    kind = int(rng.integers(_N_BAD))
-    if kind == 0:
-        return np.rot90(crop, int(rng.integers(1, 4))).copy(), ALIGNED
-    if kind == 1:
-        return crop, _OFF
-    if kind == 2:
-        coarse = rng.integers(0, 255, (int(rng.integers(3, 40)),) * 2).astype(np.uint8)
-        cv2 = opencv()
-        return cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC), ALIGNED
-    if kind == 3:
-        by = int(rng.integers(SIDE // 4, 3 * SIDE // 4))
-        return np.roll(crop, by, int(rng.integers(2))), ALIGNED
-    return np.full_like(crop, int(rng.integers(256))), ALIGNED
-
-
 def _relight(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Another contrast and brightness; some blurred, noisy, or with a patch laid over."""
     cv2, side = opencv(), len(values)
@@ -215,7 +197,7 @@ def facts() -> dict[str, str]:
     return {
         "moved": f"align: deviations {STRONG} or {SLIGHT}; AUs: {ALIGNED}",
         "changed": "mirrored, coarser, contrast, brightness, blur, noise, a patch",
-        "bad": "turned by quarters, far off, noise, cut apart, plain grey",
+        "bad": ", ".join(BAD_KINDS),
     }
 
 

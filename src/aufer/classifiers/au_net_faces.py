@@ -87,6 +87,12 @@ class FaceSet:
             )
         return np.flatnonzero(~held), np.flatnonzero(held)
 
+    def halve(self, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Two halves of some faces, no near copies in both; the first is never empty."""
+        groups = np.random.default_rng([seed, 4]).permutation(np.unique(self.groups[rows]))
+        is_first = np.isin(self.groups[rows], groups[: -(-len(groups) // 2)])
+        return rows[is_first], rows[~is_first]
+
 
 def read_face_set(
     images: Path, aus: Path, least_confidence: float, progress: Progress = no_progress

@@ -29,7 +29,7 @@ class AuNetRecipe:
         test_size: share of the faces for the figures. sizes: of the networks.
     """
 
-    epochs: int = 18
+    epochs: int = 24
     steps: int = 500
     batch_size: int = 64
     learning_rate: float = 2e-3
@@ -41,7 +41,7 @@ class AuNetRecipe:
     align_confidence: float = 0.6
     aus_confidence: float = 0.65
     good_weight: float = 2.5
-    bad_share: float = 0.12
+    bad_share: float = 0.18
     test_size: float = 0.1
     sizes: Sizes = field(default_factory=Sizes)
 
