@@ -30,7 +30,7 @@ from aufer.au_net.aligning import (
 from aufer.au_net.files import read_grey
 from aufer.au_net.finding import PictureFinder
 from aufer.au_net.format import FACTS_NAME
-from aufer.au_net.network import AT_ONCE, VARIABLE, AuNet, find_folder
+from aufer.au_net.network import AT_ONCE, METHOD, VARIABLE, AuNet, find_folder
 from aufer.au_net.program import MODULE
 from aufer.au_table import AuTable
 from aufer.emotions import Emotions
@@ -286,7 +286,7 @@ def test_what_measured_is_described(net: Path, folder: Path) -> None:
     save_portrait(folder / "happy/a.png")
     extractor = run(net, folder).extractor
     assert (extractor.measure, extractor.engine) == ("aufer-au-net", "builtin")
-    assert extractor.model == "by-hand, method 1"
+    assert extractor.model == f"by-hand, method {METHOD}"
     assert extractor.binary == AuNet(net).sha256
     assert extractor.enlarge == "auto, 3 looks"
     assert "by-hand" in str(extractor)
@@ -565,6 +565,64 @@ def _middle_of(grey: np.ndarray) -> np.ndarray:
     ys, xs = np.indices(grey.shape)
     weight = grey.astype(float)
     return np.array([(xs * weight).sum(), (ys * weight).sum()]) / weight.sum()
+
+
+@pytest.mark.parametrize("width", [640, 1500])
+def test_faces_of_half_the_size_are_found_beside_a_large_one(width: int) -> None:
+    finder = PictureFinder()
+    for large, share in ((0.5, 0.55), (0.22, 0.55), (0.3, 1.0)):
+        sides = [round(width * large), round(width * large * share)]
+        scene = np.full((width * 3 // 4, width), 90, np.uint8)
+        for side, left in zip(sides, (10, width - sides[1] - 10), strict=True):
+            scene[20 : 20 + side, left : left + side] = draw_portrait(side, seed=side)
+        boxes = finder.find_in(scene)
+        assert len(boxes) == 2
+        for box, side, left in zip(boxes, sides, (10, width - sides[1] - 10), strict=True):
+            assert np.allclose(box.middle, (left + side / 2, 20 + side / 2), atol=side * 0.1)
+
+
+def test_a_face_that_fills_its_picture_is_found_in_it() -> None:
+    portrait = draw_portrait(400)
+    (whole,) = PictureFinder().find_in(portrait)
+    across, down = whole.width // 20, whole.height // 20
+    tight = np.ascontiguousarray(
+        portrait[whole.y + down : whole.y + whole.height, whole.x + across :][
+            :, : whole.width - 2 * across
+        ]
+    )
+    (box,) = PictureFinder().find_in(tight)
+    assert 0 <= box.x < box.x + box.width <= tight.shape[1]
+    assert 0 <= box.y < box.y + box.height <= tight.shape[0]
+    assert np.allclose(box.middle, (whole.width / 2 - across, whole.height / 2 - down), atol=30)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (19, 19), (39, 700), (41, 40)])
+def test_pictures_too_small_or_narrow_for_a_face(shape: tuple[int, int]) -> None:
+    finder = PictureFinder()
+    noise = np.random.default_rng(1).integers(0, 255, shape).astype(np.uint8)
+    assert finder.find_in(noise) == finder.find_in(np.zeros(shape, np.uint8)) == []
+
+
+def test_the_program_needs_neither_pandas_nor_pillow(net: Path, tmp_path: Path) -> None:
+    """Each of its processes is started anew, some for a few pictures."""
+    save_portrait(tmp_path / "in/a.png")
+    code = (
+        "import sys\n"
+        "from aufer.au_net.program import main\n"
+        "loaded = {'numpy', 'cv2', 'onnxruntime'} & set(sys.modules)\n"
+        "code = main(sys.argv[1:])\n"
+        "heavy = {'pandas', 'PIL', 'scipy', 'matplotlib', 'tensorflow', 'click'}\n"
+        "print(sorted(loaded), code, sorted(heavy & set(sys.modules)))\n"
+    )
+    words = ["-fdir", tmp_path / "in", "-out_dir", tmp_path / "out", "-au_net", net]
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert ran.stdout.splitlines()[-1] == "[] 0 []"
 
 
 def test_faces_are_found_at_any_size_and_turned_by_exif(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from aufer.action_units import DECIMALS, INTENSITY_COLUMNS
-from aufer.au_net.format import N_LANDMARKS
+from aufer.au_net.format import MEASURED_BY, N_LANDMARKS
 from aufer.au_net.network import Measured
 from aufer.pictures.opencv import opencv
 
@@ -86,7 +86,7 @@ def _details(path: Path, size: tuple[int, int], csv: str, annotated: bool) -> st
         lines += ["Pose: 0", "Shape parameters: 0"]
         if annotated:
             lines.append(f"Output image:{path.stem}.jpg")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, MEASURED_BY]) + "\n"
 
 
 def _csv(measured: Measured) -> str:

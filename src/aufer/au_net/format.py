@@ -24,6 +24,8 @@ that was aligned by the first ones, and 17 Action Units and a confidence.
 
 from __future__ import annotations
 
+from aufer.provenance import MEASURE_AU_NET
+
 SCHEMA = "aufer/au-net/1"
 FACTS_NAME = "au-net.json"
 CARD_NAME = "README.md"
@@ -35,6 +37,9 @@ LANDMARKS, CONFIDENCE = "landmarks", "confidence"
 """Outputs; the third one is `AUS`."""
 
 N_LANDMARKS = 68
+
+MEASURED_BY = f"Measured by: {MEASURE_AU_NET}"
+"""The last line of each picture's details, by which nobody takes these files for OpenFace's."""
 
 # fmt: off
 FLIP = (

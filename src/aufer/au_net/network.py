@@ -39,7 +39,7 @@ from aufer.files import sha256_of
 from aufer.live.box import Box
 from aufer.shipped import models_folder
 
-METHOD = "1"
+METHOD = "2"
 """Changes whenever the same files give other numbers: finding, cutting, aligning."""
 
 VARIABLE = "AUFER_AU_NET"
@@ -48,8 +48,8 @@ VARIABLE = "AUFER_AU_NET"
 SHIPPED = "au-net"
 """The folder, among the models that come with the package."""
 
-AT_ONCE = 16
-"""Faces that go through a network together: more are no faster, and take more memory."""
+AT_ONCE = 8
+"""Faces that go through a network together: more are slower (a core's cache), and take memory."""
 
 _PASSES = 2
 """So often the landmarks are looked for: the second time in a crop laid straight by the first."""

@@ -74,7 +74,7 @@ class HaarFinder:
         self.detect_width, self.min_face = detect_width, min_face
         self.scale_factor, self.min_neighbors = scale_factor, min_neighbors
         self.look_everywhere_every = look_everywhere_every
-        self._cascade = _read_cascade()
+        self._cascade = read_cascade()
         self._places: list[_Place] = []
         self._shape: tuple[int, ...] = ()
         self._n_since = -1  # frames since the last search of everything; -1: before the first
@@ -159,12 +159,16 @@ class HaarFinder:
         return [Box(*map(int, box)) for box in found]
 
 
-def _read_cascade() -> Any:
-    """The cascade. Its text goes through Python: OpenCV opens no path with foreign letters on
-    Windows."""
+def read_cascade(name: str = CASCADE) -> Any:
+    """One of OpenCV's cascades. Its text goes through Python: OpenCV opens no path with foreign
+    letters on Windows.
+
+    Raises:
+        EnvironmentFailure: this OpenCV has none.
+    """
     cv2 = opencv()
     folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
-    path = Path(folder) / CASCADE
+    path = Path(folder) / name
     if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
         raise EnvironmentFailure(
             f"OpenCV {cv2.__version__} has no Haar cascades.",

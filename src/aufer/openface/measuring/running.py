@@ -24,6 +24,10 @@ from aufer.openface.output import csv_of, details_of
 from aufer.openface.store import LookFiles
 from aufer.provenance import now
 
+READ_AT_ONCE, READ_AFTER_S = 32, 1.0
+"""So many finished pictures are read together, or all there are after this time: pandas needs some
+10 ms for any number of files."""
+
 START_S = 60.0
 """So long may it take, beyond the time for a picture, until the first one is started."""
 
@@ -150,7 +154,7 @@ def run_batch(
         on_end(Ended(None, watch.command, started_at, seconds, watch.count_started()))
         raise
     except _Stalled:
-        said = f"OpenFace did not get over it in {image_timeout_s:g} s"
+        said = f"the engine did not get over it in {image_timeout_s:g} s"
         reached = "Starting tracking" if watch.count_started() else ""
         run = EngineRun(STALLED, reached, said, command=watch.command)
     seconds = time.monotonic() - clock
@@ -163,7 +167,7 @@ def run_batch(
         left = tuple(batch.files[n_started:])
         if left and not n_started and batch.why == BATCH:
             raise EnvironmentFailure(
-                f"OpenFace ended well but measured nothing: {run.command}",
+                f"The engine ended well but measured nothing: {run.command}",
                 hint="is that program FaceLandmarkImg? See: aufer doctor",
             )
         # it passed over the next one without a word
@@ -189,6 +193,7 @@ class _Watch:
         self._batch, self._tell, self._stop, self._extras = batch, tell, stop, extras
         self._timeout_s = image_timeout_s
         self._n_started = self._n_read = 0
+        self._read_at = 0.0
         self._moved_at = 0.0  # until the program is started: pictures may be copied far before
         self.command = ""
         self._ended_at: float | None = None  # the last picture, by the clock of its files
@@ -206,7 +211,10 @@ class _Watch:
             self._moved_at = time.monotonic()
             if self._ended_at is None:
                 self._ended_at = time.time()
-        self.read_until(self._n_started - 1)  # the last one is being measured
+        n_finished = self._n_started - 1  # the last one is being measured
+        is_due = time.monotonic() - self._read_at > READ_AFTER_S
+        if is_due or n_finished - self._n_read >= READ_AT_ONCE:
+            self.read_until(n_finished)
         allowed = self._timeout_s + (0 if self._n_started else START_S)
         if self._moved_at and time.monotonic() - self._moved_at > allowed:
             raise _Stalled
@@ -226,11 +234,12 @@ class _Watch:
             finished = [self._read(file) for file in self._batch.files[self._n_read : max(n, 0)]]
         except FileNotFoundError as error:
             raise EnvironmentFailure(
-                f"OpenFace's files were removed while it was running ({error.filename}).",
+                f"The engine's files were removed while it was running ({error.filename}).",
                 hint="does another program clean up there? Run the command again: it goes on",
             ) from error
         if finished:
             self._n_read += len(finished)
+            self._read_at = time.monotonic()
             self._tell(finished)
 
     def _read(self, file: str) -> Finished:
