@@ -309,17 +309,19 @@ def test_calibration_gives_openfaces_mean_and_deviation() -> None:
     assert calibrated.std() == pytest.approx(wanted[:, 0].std(), abs=1e-3)
 
 
-def test_confidence_is_one_half_where_a_face_is_as_likely_as_none() -> None:
+def test_nearly_all_faces_are_sure_and_as_little_else_as_that_allows() -> None:
     rng = np.random.default_rng(0)
 
     def bare(logits: np.ndarray) -> np.ndarray:
         return 1 / (1 + np.exp(-logits))
 
-    # normal logits of deviation 2 around 6 and 2: the log odds are (x - 4) exactly
     good, bad = rng.normal(6, 2, 20000), rng.normal(2, 2, 4000)
     fitted = fit_confidence(bare(good), bare(bad))
-    assert fitted["slope"] == pytest.approx(1, abs=0.1)
-    assert -fitted["offset"] / fitted["slope"] == pytest.approx(4, abs=0.15)
+    assert fitted["slope"] == pytest.approx(1, abs=0.1)  # the log odds of these normals: x - 4
+    sure = bare(fitted["slope"] * good + fitted["offset"])
+    assert (sure >= 0.7).mean() == pytest.approx(0.98, abs=0.001)
+    same = fit_confidence(np.full(50, 1.0), np.full(50, 1.0))  # nothing can be told apart
+    assert 1 / (1 + np.exp(-(same["slope"] * np.log(1e7) + same["offset"]))) >= 0.7
 
 
 @pytest.mark.parametrize(

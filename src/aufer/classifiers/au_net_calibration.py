@@ -19,7 +19,12 @@ AS_FOUND = (0.07, 0.03)
 _ENDS = (-1.0, 6.0)
 """A line of calibration reaches from here to here; AUs are cut to 0-5 after it."""
 
-_SMALLEST_LOGIT_GAP = 1e-7
+SURE, SURE_SHARE = 0.7, 0.98
+"""So many of the held-out faces get so high a confidence: as strict towards what is none as that
+allows."""
+
+_LEAST_SLOPE = 0.01
+_SMALLEST_GAP = 1e-7
 _STRAIGHT = np.array([[1.0, 0, 0], [0, 1.0, 0]])
 
 
@@ -45,7 +50,8 @@ def patches_as_found(
 
 
 def fit_aus(found: np.ndarray, wanted: np.ndarray) -> dict[str, Any]:
-    """By AU a line that gives what was found the mean and the deviation of what is wanted.
+    """By AU a line that gives what was found the mean and the deviation of what is wanted, before
+    it is cut to 0-5.
 
     A regression's answers vary less than the truth; strong AUs come out too weak.
 
@@ -68,8 +74,10 @@ def fit_aus(found: np.ndarray, wanted: np.ndarray) -> dict[str, Any]:
 
 
 def fit_confidence(good: np.ndarray, bad: np.ndarray) -> dict[str, float]:
-    """The line from the logit to the logit of the probability that this is a face, where one find
-    in two is none. (J. Platt: Probabilistic outputs for support vector machines, 1999.)
+    """The line from the logit to that of the confidence: as steep as the probability that this is a
+    face, and so high that `SURE_SHARE` of the faces have `SURE` or more.
+
+    The slope is that of J. Platt: Probabilistic outputs for support vector machines, 1999.
 
     Args:
         good, bad: confidences of faces and of what is none, 0-1, by the bare logit.
@@ -79,10 +87,15 @@ def fit_confidence(good: np.ndarray, bad: np.ndarray) -> dict[str, float]:
     """
     from sklearn.linear_model import LogisticRegression
 
-    sure = np.concatenate([good, bad]).astype(np.float64)
-    sure = sure.clip(_SMALLEST_LOGIT_GAP, 1 - _SMALLEST_LOGIT_GAP)
-    logits = np.log(sure / (1 - sure))
+    logits = np.concatenate([_logit(good), _logit(bad)])
     is_face = np.repeat([1, 0], [len(good), len(bad)])
     fit = LogisticRegression(C=100.0, class_weight="balanced").fit(logits[:, None], is_face)
-    slope, offset = float(fit.coef_[0, 0]), float(fit.intercept_[0])
-    return {"slope": round(max(slope, 0.01), 4), "offset": round(offset, 4)}
+    slope = max(float(fit.coef_[0, 0]), _LEAST_SLOPE)
+    lowest = float(np.quantile(_logit(good), 1 - SURE_SHARE))
+    offset = np.log(SURE / (1 - SURE)) - slope * lowest
+    return {"slope": round(slope, 4), "offset": round(float(offset), 4)}
+
+
+def _logit(confidences: np.ndarray) -> np.ndarray:
+    sure = confidences.astype(np.float64).clip(_SMALLEST_GAP, 1 - _SMALLEST_GAP)
+    return np.asarray(np.log(sure / (1 - sure)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aufer.action_units import AU_NAMES
+from aufer.classifiers.au_net_calibration import SURE, SURE_SHARE
 
 WEAK = 0.6
 """Below this correlation an AU is named as weak."""
@@ -93,8 +94,9 @@ def _tuned(training: dict[str, Any]) -> str:
         return ""
     return (
         f"On {n} more faces, held out too, each AU was given the mean and the deviation of "
-        "OpenFace's, and the confidence was fitted: 0.5 is as likely a face as none, where one "
-        f"find in two is none ({training['crops']['bad']}: such crops it learned to tell)."
+        "OpenFace's (before it is cut to 0-5), and the confidence was set: "
+        f"{SURE_SHARE:.0%} of them have {SURE} or more. "
+        f"What it learned to tell from a face: {training['crops']['bad']}."
     )
 
 
