@@ -1,13 +1,14 @@
 """`aufer live` beside the reference's loop: a video of 640 x 480 with real faces, in turn.
 
-    python benchmarks/live_speed.py [--rounds 3] [--seconds 10] [--quick]
+    python benchmarks/live_speed.py [--rounds 3] [--seconds 10] [--quick] [--au-model BUNDLE]
 
 The reference's loop, written anew: the whole grey frame searched by the Haar cascade with its
 settings, each face cut to 64 x 64 and given to Keras' `predict` by itself, JSON to a socket; no
 limit on the rate, in a process of its own, import and first call not counted. Ours is what
 `aufer live VIDEO --benchmark --json` says: every frame, as fast as that goes, to a real TCP client.
 So fast, each frame waits for the two before it: from frame to socket counts at the video's own
-rate, as a camera has it, and is printed for both.
+rate, as a camera has it, and is printed for both. With AUs (`--engine builtin`) a model of AUs
+reads the face; its rate stands beside that of the model of pictures, measured just before.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from measuring import verdict
 
 ONE_FACE_RATE, FIVE_FACES_RATE = 30.0, 20.0
 """Frames a second."""
+
+AUS_RATE = 25.0
+"""Frames a second with one face, its AUs measured and read by a model of AUs."""
 
 RATIO = 4.0
 FRAME_TO_SOCKET_MS = 50.0
@@ -162,6 +166,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each run")
     parser.add_argument("--quick", action="store_true", help="one round of 5 seconds")
+    parser.add_argument("--au-model", help="of AUs; default: what --engine builtin takes")
     options = parser.parse_args()
     rounds, seconds = (1, 5.0) if options.quick else (options.rounds, options.seconds)
     data = Path(os.environ.get("AUFER_DATA", "."))
@@ -175,12 +180,16 @@ def main() -> int:
             subprocess.run(
                 [sys.executable, *write], check=True, env={**os.environ, "PYTHONPATH": root}
             )
-        return 0 if measure(one, five, network, rounds, seconds) else 1
+        with_aus = ["--engine", "builtin"]
+        with_aus += ["--model", str(Path(options.au_model).resolve())] if options.au_model else []
+        return 0 if measure(one, five, network, rounds, seconds, with_aus) else 1
 
 
-def measure(one: Path, five: Path, network: Path, rounds: int, seconds: float) -> bool:
+def measure(
+    one: Path, five: Path, network: Path, rounds: int, seconds: float, with_aus: list[str]
+) -> bool:
     """All runs, in turn; whether every target is met."""
-    of_one, paced, of_five, theirs, starts = [], [], [], [], []
+    of_one, paced, of_five, of_aus, theirs, starts = [], [], [], [], [], []
     for turn in range(rounds):
         print(f"round {turn + 1} of {rounds}", flush=True)
         for their_turn in (False, True) if turn % 2 else (True, False):  # each goes first as often
@@ -190,6 +199,8 @@ def measure(one: Path, five: Path, network: Path, rounds: int, seconds: float) -
             else:
                 of_one.append(ours(one, seconds))
                 told("aufer live, one face", of_one[-1])
+        of_aus.append(ours(one, seconds, *with_aus))
+        told("aufer live with AUs, one face", of_aus[-1])
         paced.append(ours(one, seconds, "--fps", str(2 * FPS)))
         told("aufer live, one face, at the video's own rate", paced[-1])
         of_five.append(ours(five, seconds))
@@ -206,19 +217,25 @@ def measure(one: Path, five: Path, network: Path, rounds: int, seconds: float) -
     ratio = statistics.median(
         mine["fps"] / their["fps"] for mine, their in zip(of_one, theirs, strict=True)
     )
+    share = statistics.median(
+        aus["fps"] / plain["fps"] for aus, plain in zip(of_aus, of_one, strict=True)
+    )
     start_s = statistics.median(starts)
+    print(f"with AUs, of the rate without: {share:.2f}")
     print(f"as fast as that goes, frame to socket, p95: {p95(of_one):.1f} ms")
-    peak_mb = max(run["peak_mb"] for run in [*of_one, *of_five])
+    peak_mb = max(run["peak_mb"] for run in [*of_one, *of_five, *of_aus])
     return all(
         [
             verdict("one face, frames a second", rate(of_one), ONE_FACE_RATE, at_least=True),
             verdict("one face, times the reference's rate", ratio, RATIO, at_least=True),
             verdict("one face, frame to socket, p95", p95(paced), FRAME_TO_SOCKET_MS, unit=" ms"),
             verdict("five faces, frames a second", rate(of_five), FIVE_FACES_RATE, at_least=True),
+            verdict("with AUs, one face, frames a second", rate(of_aus), AUS_RATE, at_least=True),
             verdict("start to first message", start_s, FIRST_MESSAGE_S, unit=" s"),
             verdict("memory at most", peak_mb, MEMORY_MB, unit=" MB"),
             found_enough(of_one[-1], 1, "aufer live, one face"),
             found_enough(of_five[-1], 5, "aufer live, five faces"),
+            found_enough(of_aus[-1], 1, "aufer live with AUs"),
             found_enough(theirs[-1], 1, "the reference's loop"),
         ]
     )

@@ -439,8 +439,9 @@ def answer_to(port: int, path: str, method: str = "GET", **headers: str) -> Any:
 
 def test_what_is_served(start: Start) -> None:
     port = start().port
-    kinds = {"/": "html", "/?q": "html", "/live.css": "css", "/live.js": "javascript"}
-    for path, kind in (kinds | {"/live-drawing.js": "javascript"}).items():
+    kinds = {"/": "html", "/?q": "html", "/live.css": "css"}
+    scripts = ("/live.js", "/live-drawing.js", "/live-units.js")
+    for path, kind in (kinds | dict.fromkeys(scripts, "javascript")).items():
         answer, body = answer_to(port, path)
         assert answer.status == 200
         assert answer.headers["Content-Type"] == f"text/{kind}; charset=utf-8"

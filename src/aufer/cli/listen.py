@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeGuard
 
 import click
@@ -9,6 +10,9 @@ import click
 from aufer.cli.options import Share, json_option, talk_options
 
 _LARGEST = 1e6
+_AUS_NAMED = 3
+_LEAST_AU = 0.5
+"""Weaker Action Units are not named."""
 
 
 @click.command(
@@ -65,7 +69,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Print what `aufer live` sends, a line per message: the frame rate, and each face's number,
-    expression and score. A client as the one for Unity, to test a set-up without Unity.
+    expression and score, and its strongest Action Units where they are measured. A client as the
+    one for Unity, to test a set-up without Unity.
 
     Waits for `aufer live` where it doesn't run yet, and connects again when the connection is lost.
     """
@@ -74,8 +79,14 @@ def command(
     from aufer.cli.talk import print_data, say
     from aufer.listen import Heard, listen
 
+    au_labels: list[object] = []  # a connection's first message says them
+
     def show(facts: dict[str, object]) -> None:
-        print_data(json.dumps(facts, separators=(",", ":")) if as_json else readable_line(facts))
+        if isinstance(told := facts.get("auLabels"), list):
+            au_labels[:] = told
+        print_data(
+            json.dumps(facts, separators=(",", ":")) if as_json else readable_line(facts, au_labels)
+        )
 
     heard = Heard()
     try:
@@ -99,10 +110,14 @@ def command(
             say(_summary(heard.messages, heard.missed, heard.unreadable, heard.connections))
 
 
-def readable_line(facts: dict[str, object]) -> str:
-    """A message in words: ``12.3 fps  2 faces: #1 Happy 93 %, #2 Sad 61 %``."""
+def readable_line(facts: dict[str, object], au_labels: Sequence[object] = ()) -> str:
+    """A message in words: ``12.3 fps  2 faces: #1 Happy 93 % (AU12 2.4, AU06 1.1), #2 Sad 61 %``.
+
+    Args:
+        au_labels: the order of each face's ``aus``, as the connection's first message has it.
+    """
     faces = facts.get("faces")
-    texts = [_face(each) for each in faces] if isinstance(faces, list) else []
+    texts = [_face(each, au_labels) for each in faces] if isinstance(faces, list) else []
     count = "no face" if not texts else "1 face: " if len(texts) == 1 else f"{len(texts)} faces: "
     fps = facts.get("fps")
     rate = f"{fps:4.1f} fps  " if _is_sane(fps) else ""
@@ -110,13 +125,23 @@ def readable_line(facts: dict[str, object]) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
-def _face(face: object) -> str:
+def _face(face: object, au_labels: Sequence[object]) -> str:
     if not isinstance(face, dict):
         return "?"
     number = f"#{face['id']} " if "id" in face else ""
     score = face.get("confidence")
     share = f" {100 * score:.0f} %" if _is_sane(score) else ""
-    return f"{number}{face.get('expression', '?')}{share}"
+    return f"{number}{face.get('expression', '?')}{share}{_strongest(face.get('aus'), au_labels)}"
+
+
+def _strongest(aus: object, au_labels: Sequence[object]) -> str:
+    """The strongest Action Units of a face, in brackets."""
+    if not isinstance(aus, list) or len(aus) != len(au_labels):
+        return ""
+    there = [(value, label) for value, label in zip(aus, au_labels, strict=True) if _is_sane(value)]
+    there.sort(key=lambda each: -each[0])
+    texts = [f"{label} {value:.1f}" for value, label in there[:_AUS_NAMED] if value >= _LEAST_AU]
+    return f" ({', '.join(texts)})" if texts else ""
 
 
 def _is_sane(value: object) -> TypeGuard[float]:

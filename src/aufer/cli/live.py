@@ -58,8 +58,21 @@ _OF_SOURCES = (
 )
 _OF_FACES = (
     model_option(
-        "A bundle of pictures, by path or by name. Default: the newest in models/ that reads "
-        "pictures, else face-cnn."
+        "A bundle, by path or by name: of pictures, or of AUs that --engine builtin measures. "
+        "Default: the newest in models/ that reads pictures, else face-cnn; with --engine builtin "
+        "one of its AUs."
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["docker", "local", "builtin"]),
+        help="builtin: measure 17 Action Units of each face too, by aufer's own network, which "
+        "approximates OpenFace's (never to be mixed with them). OpenFace itself can't, live.",
+    ),
+    click.option(
+        "--au-net",
+        type=PATH,
+        metavar="FOLDER",
+        help="A network for AUs that you trained. Default: the one that comes with aufer.",
     ),
     click.option(
         "--detector",
@@ -87,7 +100,8 @@ _OF_FACES = (
         default=0.0,
         show_default=True,
         metavar="SECONDS",
-        help="Smooth the scores of each face over about so long; 0.5 keeps labels from flickering.",
+        help="Smooth the scores and AUs of each face over about so long; 0.5 keeps labels from "
+        "flickering.",
     ),
 )
 _OF_SERVERS = (
@@ -162,6 +176,7 @@ def _options(command: Any) -> Any:
 Examples:
   aufer live                               camera 0 -> messages on 127.0.0.1:5000
   aufer live --web                         and a page to look at
+  aufer live --engine builtin --web        with the Action Units of each face
   aufer live --compat unity-v1             for the published Unity client
   aufer live party.mp4 --every-frame --no-server --out party.csv
   aufer live rtsp://192.168.1.20/stream --smooth 0.5
@@ -188,6 +203,7 @@ def command(ctx: click.Context, /, keep_going: bool, as_json: bool, **given: Any
     """
     from aufer.live.session import Session
     from aufer.live.settings import Settings
+    from aufer.measures import BUILTIN
 
     if as_json and not given["benchmark"]:
         raise UsageError(
@@ -195,6 +211,9 @@ def command(ctx: click.Context, /, keep_going: bool, as_json: bool, **given: Any
         )
     if given["benchmark"] and ctx.get_parameter_source("port") == ParameterSource.DEFAULT:
         given["port"] = 0  # its own client comes, nobody else
+    if ctx.get_parameter_source("engine") == ParameterSource.DEFAULT_MAP:
+        # aufer.toml may say it for extract; OpenFace is none of live's
+        given["engine"] = BUILTIN if given["engine"] == BUILTIN else None
     if ctx.get_parameter_source("web_port") == ParameterSource.COMMANDLINE:
         given["web"] = True
     session = Session(Settings(**given))

@@ -10,11 +10,12 @@ from aufer.live.expressions import Expressions
 from aufer.live.finding.choose import make_finder
 from aufer.live.finding.smoothing import Smoother
 from aufer.live.newest import FrameReader
-from aufer.live.recognizer import Recognizer, open_recognizer
+from aufer.live.readers import Readers, open_readers
 from aufer.live.settings import UNITY_V1, Settings
 from aufer.live.sinks.sink import Sink
 from aufer.live.sources.choose import choose_source
 from aufer.live.sources.source import Source
+from aufer.live.units import NO_UNITS, Units
 from aufer.live.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -45,15 +46,16 @@ def make_reader(settings: Settings) -> FrameReader:
     )
 
 
-def make_recognizer(settings: Settings) -> Recognizer:
-    """What reads faces; its network is open."""
-    recognizer = open_recognizer(settings.model)
-    recognizer.warm_up()
-    return recognizer
+def make_readers(settings: Settings) -> Readers:
+    """What faces are read with; its networks are open."""
+    readers = open_readers(settings)
+    readers.warm_up()
+    return readers
 
 
-def make_watcher(settings: Settings, source: Source, recognizer: Recognizer) -> Watcher:
+def make_watcher(settings: Settings, source: Source, readers: Readers) -> Watcher:
     """What finds faces and has them read."""
+    smooth_s = settings.smooth if source.is_series else 0.0
     return Watcher(
         finder=make_finder(
             settings.detector,
@@ -61,8 +63,10 @@ def make_watcher(settings: Settings, source: Source, recognizer: Recognizer) -> 
             min_face=settings.min_face,
             every_frame_anew=not source.is_series,
         ),
-        recognizer=recognizer,
-        smoother=Smoother(settings.smooth if source.is_series else 0.0),
+        recognizer=readers.recognizer,
+        au_reader=readers.aus,
+        smoother=Smoother(smooth_s),
+        au_smoother=Smoother(smooth_s),
         is_series=source.is_series,
         by_taken_at=settings.every_frame,
     )
@@ -74,6 +78,7 @@ class About:
 
     Attributes:
         source, model: what they are called. expressions: what can be answered.
+        units: the AUs that are measured. lines: what else is said at the start.
         frames_per_s: the source's rate, where it has one. waits: whether the source waits for us,
             so that no message needs to be lost.
     """
@@ -81,6 +86,8 @@ class About:
     source: str
     model: str
     expressions: Expressions
+    units: Units = NO_UNITS
+    lines: tuple[str, ...] = ()
     frames_per_s: float | None = None
     waits: bool = False
 
@@ -134,7 +141,7 @@ def make_sinks(
     if settings.lsl is not None:
         from aufer.live.sinks.lsl import LslOutlet
 
-        sinks.all.append(LslOutlet(settings.lsl, about.expressions))
+        sinks.all.append(LslOutlet(settings.lsl, about.expressions, about.units))
     if settings.record is not None:
         from aufer.live.sinks.recording import Recorder
 

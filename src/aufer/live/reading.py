@@ -9,7 +9,9 @@ from aufer.emotions import Emotions
 from aufer.errors import DataError
 from aufer.live.box import Box
 from aufer.live.expressions import Expressions
-from aufer.live.message import VERSION, Face, Message
+from aufer.live.message import AU_CONFIDENCE, VERSION, Face, Message
+from aufer.live.units import MOST as MOST_INTENSITY
+from aufer.live.units import NO_UNITS, Intensities, Units
 
 _MOST = 1 << 31
 _MOST_PIXELS = 1 << 28
@@ -52,11 +54,28 @@ def read_labels(facts: dict[str, Any]) -> Expressions | None:
         raise BadLine(f"its labels can't be used: {error.message}") from error
 
 
-def read_message(facts: dict[str, Any], expressions: Expressions) -> Message:
+def read_units(facts: dict[str, Any]) -> Units | None:
+    """The Action Units that ``auLabels`` of a message names; None where it has none.
+
+    Raises:
+        BadLine: they are no names, or don't belong together.
+    """
+    if facts.get("auLabels") is None:
+        return None
+    labels, names = (_texts(facts, key) for key in ("auLabels", "auNames"))
+    measure = facts.get("auMeasure")
+    if len(names) != len(labels) or not isinstance(measure, str):
+        raise BadLine("its AUs have not a name each, or no measure")
+    return Units(labels, names, measure)
+
+
+def read_message(
+    facts: dict[str, Any], expressions: Expressions, units: Units = NO_UNITS
+) -> Message:
     """The message that `Message.facts` wrote.
 
     Args:
-        expressions: of its connection or file: the scores' order.
+        expressions, units: of its connection or file: the order of the scores and of the AUs.
 
     Raises:
         BadLine: a field is missing, of another type or out of range.
@@ -75,12 +94,13 @@ def read_message(facts: dict[str, Any], expressions: Expressions) -> Message:
         fps=_number(facts, "fps"),
         width=width,
         height=height,
-        faces=tuple(_face(_object(face), expressions) for face in faces),
+        faces=tuple(_face(_object(face), expressions, units) for face in faces),
         expressions=expressions,
+        units=units,
     )
 
 
-def _face(facts: dict[str, Any], expressions: Expressions) -> Face:
+def _face(facts: dict[str, Any], expressions: Expressions, units: Units) -> Face:
     word = facts.get("expression")
     if not isinstance(word, str) or word not in expressions.words:
         raise BadLine(f"the expression {word!r} is none of its labels")
@@ -98,7 +118,27 @@ def _face(facts: dict[str, Any], expressions: Expressions) -> Face:
         ),
         expression=expressions.words.index(word),
         scores=tuple(_number({"score": score}, "score", most=1.0) for score in scores),
+        aus=_intensities(facts, units) if units else None,
     )
+
+
+def _intensities(facts: dict[str, Any], units: Units) -> Intensities:
+    aus = facts.get("aus")
+    if not isinstance(aus, list) or len(aus) != len(units.labels):
+        raise BadLine("a face has no intensity for each of the auLabels")
+    return Intensities(
+        tuple(_number({"AU": value}, "AU", most=MOST_INTENSITY) for value in aus),
+        _number(facts, AU_CONFIDENCE, most=1.0),
+    )
+
+
+def _texts(facts: dict[str, Any], name: str) -> tuple[str, ...]:
+    texts = facts.get(name)
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+        raise BadLine(f"{name} is no list of names")
+    if len(set(texts)) < len(texts):
+        raise BadLine(f"{name} has a name twice")
+    return tuple(texts)
 
 
 def _object(value: object) -> dict[str, Any]:

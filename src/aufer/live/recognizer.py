@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from aufer.bundle import IMAGE_INPUT, Bundle, find_bundle, read_bundle
+from aufer.bundle import IMAGE_INPUT, Bundle
 from aufer.errors import DataError
 from aufer.image_input import GREY, ImageInput
 from aufer.live.box import Box
 from aufer.live.expressions import Expressions
+from aufer.live.running_model import open_live_model
 from aufer.pictures.pixels import fit_pixels
-from aufer.shipped import models_folder
 
 MARGIN = 0.1
 """What is cut out beyond a face's box. Pictures that models are trained on hold that much more than
@@ -80,10 +80,5 @@ def open_recognizer(
     Raises:
         UsageError: no such model. DataError: it is damaged, or reads no pictures.
     """
-    path = find_bundle(model, workspace_models, models_folder(), reads=IMAGE_INPUT)
-    if not path.is_dir():
-        raise DataError(
-            f"{path} is a bare file of another program; live runs bundles.",
-            hint=f"make a bundle of it, once: aufer import-model {path}",
-        )
-    return Recognizer(read_bundle(path), margin)
+    bundle = open_live_model(model, reads=IMAGE_INPUT, workspace_models=workspace_models)
+    return Recognizer(bundle, margin)

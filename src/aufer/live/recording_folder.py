@@ -10,7 +10,8 @@ from typing import Any
 from aufer.errors import DataError, UsageError
 from aufer.files import read_json
 from aufer.live.expressions import Expressions
-from aufer.live.reading import BadLine, read_labels, read_message, read_object
+from aufer.live.reading import BadLine, read_labels, read_message, read_object, read_units
+from aufer.live.units import NO_UNITS, Units
 
 SCHEMA = "aufer/recording/1"
 FACTS_NAME = "recording.json"
@@ -28,13 +29,14 @@ class Recording:
 
     Attributes:
         folder: where it lies. facts: of its recording.json.
-        expressions: what its model could answer.
+        expressions: what its model could answer. units: the AUs that were measured.
         video: its video, where it was saved.
     """
 
     folder: Path
     facts: dict[str, Any]
     expressions: Expressions
+    units: Units
     video: Path | None
 
     @property
@@ -69,10 +71,12 @@ def open_recording(folder: Path) -> Recording:
     messages = folder / MESSAGES_NAME
     if not messages.is_file():
         raise DataError(f"'{folder}' is no whole recording: there is no {MESSAGES_NAME} in it.")
+    expressions, units = _legend_of(messages, facts)
     return Recording(
         folder=folder,
         facts=facts,
-        expressions=_expressions_of(messages, facts),
+        expressions=expressions,
+        units=units,
         video=video if video.is_file() else None,
     )
 
@@ -84,28 +88,28 @@ def read_lines(path: Path) -> Iterator[bytes]:
             yield line
 
 
-def _expressions_of(messages: Path, facts: dict[str, Any]) -> Expressions:
+def _legend_of(messages: Path, facts: dict[str, Any]) -> tuple[Expressions, Units]:
     """What the first good message names, else recording.json.
 
     Raises:
         DataError: there is no message that can be read, or nobody says what the scores are of.
     """
     try:
-        expressions = read_labels(facts)
+        expressions, units = read_labels(facts), read_units(facts) or NO_UNITS
     except BadLine:
-        expressions = None
+        expressions, units = None, NO_UNITS
     reason = "it holds no message"
     for number, line in enumerate(read_lines(messages), 1):
         try:
             found = read_object(line)
-            expressions = read_labels(found) or expressions
+            expressions, units = read_labels(found) or expressions, read_units(found) or units
             if expressions is None:
                 raise BadLine("nobody says what its scores are of")
-            read_message(found, expressions)
+            read_message(found, expressions, units)
         except BadLine as error:
             reason = f"line {number}: {error}"
             if number == _LOOKED_AT:
                 break
             continue
-        return expressions
+        return expressions, units
     raise DataError(f"{messages} can't be played: {reason}.")

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from aufer.errors import DataError, UsageError
-from aufer.live.expressions import Expressions
 from aufer.live.frame import Frame
 from aufer.live.letterbox import take_out_of
 from aufer.live.message import Message
-from aufer.live.reading import BadLine, read_labels, read_message, read_object
+from aufer.live.reading import BadLine, read_labels, read_message, read_object, read_units
 from aufer.live.recording_folder import Recording, open_recording, read_lines
 from aufer.live.sinks.sink import Step
 from aufer.pictures.opencv import opencv
@@ -92,6 +91,7 @@ class _Round:
     def __init__(self, recording: Recording, seq_from: int = 0, later_s: float = 0.0) -> None:
         self.n = 0
         self._recording = recording
+        self._expressions, self._units = recording.expressions, recording.units
         self._is_first = seq_from == 0
         self._seq_from = seq_from
         self._later_s = later_s
@@ -102,14 +102,12 @@ class _Round:
 
     def play(self) -> Iterator[tuple[Message, np.ndarray | None, float]]:
         """Messages in the order of the file, their frames, and how long reading took (s)."""
-        expressions = self._recording.expressions
         with _Video(self._recording.video) as video:
             for number, line in enumerate(read_lines(self._recording.messages), 1):
                 started_s = time.perf_counter()
                 pixels = video.read()  # frame and line belong together, also where the line is bad
-                read = self._read(number, line, expressions)
-                if read is not None:
-                    message, expressions = read
+                message = self._read(number, line)
+                if message is not None:
                     yield message, pixels, time.perf_counter() - started_s
 
     def warn(self) -> None:
@@ -133,13 +131,12 @@ class _Round:
             later_s=self._later_s + lasts_s + gap_s,
         )
 
-    def _read(
-        self, number: int, line: bytes, expressions: Expressions
-    ) -> tuple[Message, Expressions] | None:
+    def _read(self, number: int, line: bytes) -> Message | None:
         try:
             facts = read_object(line)
-            expressions = read_labels(facts) or expressions
-            message = read_message(facts, expressions)
+            expressions = read_labels(facts) or self._expressions
+            units = read_units(facts) or self._units
+            message = read_message(facts, expressions, units)
         except BadLine as error:
             if line.endswith(b"\n"):
                 self._n_skipped += 1
@@ -150,10 +147,11 @@ class _Round:
         self.n += 1
         self._first = self._first or message
         self._last = message
+        self._expressions, self._units = expressions, units
         if self._is_first:
-            return message, expressions
+            return message
         seq, timestamp = message.seq + self._seq_from, message.timestamp + self._later_s
-        return replace(message, seq=seq, timestamp=timestamp), expressions
+        return replace(message, seq=seq, timestamp=timestamp)
 
 
 class _Video:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aufer.live.event_loop import EventLoop
 from aufer.live.loop import run, watch
-from aufer.live.parts import About, make_reader, make_recognizer, make_sinks, make_watcher
+from aufer.live.parts import About, make_reader, make_readers, make_sinks, make_watcher
 from aufer.live.settings import BENCHMARK_S, STDOUT, Settings
 from aufer.live.sinks.sink import Sink, Step, counted
 
@@ -70,7 +70,7 @@ class Session:
         """
         try:
             about = self._open_recording() if self.settings.replay else self._open_source()
-            lines = [f"{about.source} → {about.model}", *self._start_sinks(about)]
+            lines = [f"{about.source} → {about.model}", *about.lines, *self._start_sinks(about)]
         except BaseException:
             self.close()
             raise
@@ -131,16 +131,18 @@ class Session:
         # it takes as long as the source; and where Ctrl-C comes while packages are imported in the
         # main thread, some end with an ImportError
         with ThreadPoolExecutor(1, "model") as loading:
-            opened = loading.submit(make_recognizer, settings)
+            opened = loading.submit(make_readers, settings)
             reader = self._reader = make_reader(settings)
             reader.start()
-            recognizer = opened.result()
-        self._watcher = make_watcher(settings, reader.source, recognizer)
+            readers = opened.result()
+        self._watcher = make_watcher(settings, reader.source, readers)
         source = reader.source
         return About(
             source=source.title,
-            model=recognizer.model.name,
-            expressions=recognizer.expressions,
+            model=readers.model.name,
+            expressions=readers.recognizer.expressions,
+            units=readers.units,
+            lines=tuple(readers.about_aus()),
             frames_per_s=source.frames_per_s,
             waits=not source.is_live and (settings.every_frame or not source.frames_per_s),
         )
@@ -154,6 +156,7 @@ class Session:
             source=recording.title,
             model=str(recording.facts.get("model", "unknown model")),
             expressions=recording.expressions,
+            units=recording.units,
         )
 
     def _start_sinks(self, about: About) -> list[str]:

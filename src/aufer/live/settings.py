@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aufer.errors import UsageError
 from aufer.live.recording_folder import MESSAGES_NAME, NAMES
+from aufer.measures import BUILTIN
 
 UNITY_V1 = "unity-v1"
 STDOUT = "stdout"
@@ -23,7 +24,10 @@ class Settings:
         every_frame: drop none of a video's, and don't wait for its time.
         fps: at most so many frames per second. mirror: flip them.
         listen_frames: the port at which a program hands over JPEGs. duration: seconds, then stop.
-        model: a bundle of pictures. detector: ``haar``, ``yunet`` or ``whole``. yunet: its file.
+        model: a bundle of pictures, or of AUs that the engine ``builtin`` measures.
+        engine: ``builtin`` measures AUs, the only one that can here; None: where the model needs
+            them. au_net: the folder of its network.
+        detector: ``haar``, ``yunet`` or ``whole``. yunet: its file.
         min_face: pixels. smooth: seconds that scores are smoothed over; 0: not.
         host, port, token, max_clients: of the TCP server; no_server: none. compat: `UNITY_V1`.
         outs: `STDOUT`, FILE.jsonl, FILE.csv. websocket: port. osc: ``HOST:PORT``. lsl: name.
@@ -41,6 +45,8 @@ class Settings:
     listen_frames: int | None = None
     duration: float | None = None
     model: str | None = None
+    engine: str | None = None
+    au_net: Path | None = None
     detector: str = "haar"
     yunet: Path | None = None
     min_face: int = 30
@@ -108,6 +114,12 @@ class Settings:
                 self.yunet is not None and self.detector != "yunet",
                 f"--yunet names YuNet's file, and the detector is {self.detector}.",
                 f"--detector yunet --yunet {self.yunet}",
+            ),
+            (
+                self.engine not in (None, BUILTIN),
+                f"--engine {self.engine} can't measure live: OpenFace measures files by the "
+                "batch, and takes seconds to start; aufer's own network measures each frame.",
+                f"aufer live --engine {BUILTIN}",
             ),
             (
                 self.replay is not None

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-STAGES = ("read", "find", "classify", "send")
+STAGES = ("read", "find", "measure", "classify", "send")
+"""``measure`` only where AUs are."""
 FRAME_TO_SOCKET = "frame_to_socket"
 """From the frame, decoded, to the bytes of its message in the first client's socket."""
 

@@ -1,6 +1,7 @@
 // The page of `aufer live --web`: hears messages and pictures from this machine, and shows them.
 import { BIN_MS, MINUTE_MS, complete, drawPicture, drawTimeline, lineOf, markOf } from "./live-drawing.js";
 import { percent, place, runs } from "./live-drawing.js";
+import { learnUnits, showUnits } from "./live-units.js";
 
 const PATIENCE_MS = 2000; // without a message for so long, there is no picture
 const SAID_EVERY_MS = 4000; // to a screen reader
@@ -47,7 +48,7 @@ function connect(wait = 500) {
 }
 
 function hear(text) {
-  if (text.expressions) return learn(text.expressions.map(complete));
+  if (text.expressions) return learnUnits(text.units), learn(text.expressions.map(complete));
   if (text.status) return showStatus(text.status);
   const now = performance.now();
   latest = text;
@@ -188,6 +189,7 @@ function showFigures() {
     row.querySelector(".track div").style.width = `${(face?.scores[at] ?? 0) * 100}%`;
     write(row.cells[2], face ? percent(face.scores[at]) : "–");
   });
+  showUnits(face);
   showFaces(now);
   if (state === "live") say(face, now);
   else if (!state) said = { text: "", at: 0 };

@@ -13,8 +13,9 @@ from typing import Any
 from aufer.errors import EnvironmentFailure
 from aufer.live.expressions import Expressions
 from aufer.live.frame import Frame
-from aufer.live.message import Message
+from aufer.live.message import AU_CONFIDENCE, Message
 from aufer.live.sinks.sink import Step
+from aufer.live.units import NO_UNITS, Units
 
 STREAM_TYPE = "Expression"
 OWN_CHANNELS = (
@@ -25,7 +26,7 @@ OWN_CHANNELS = (
     ("height", "pixels"),
 )
 """Label and unit of the first channels, of the largest face. Then one for each expression, by its
-name: its probability."""
+name: its probability; then, where AUs are measured, one for each, and `AU_CONFIDENCE`."""
 
 _KEPT = 36  # hundreds of samples that wait for a recorder that hangs: two minutes
 
@@ -34,9 +35,10 @@ class LslOutlet:
     """An outlet of irregular rate with one float32 sample a message, of the largest face; all NaN
     where there is none. A sample's time is its frame's, on LSL's clock."""
 
-    def __init__(self, name: str, expressions: Expressions) -> None:
-        """Args: name: of the stream. expressions: of the model: its last channels."""
+    def __init__(self, name: str, expressions: Expressions, units: Units = NO_UNITS) -> None:
+        """Args: name: of the stream. expressions: of the model. units: what is measured."""
         self._name = name
+        self._units = units
         self._expressions = expressions
         self._pylsl: Any = None
         self._outlet: Any = None
@@ -77,36 +79,44 @@ class LslOutlet:
         return f"LSL: {self._n} samples"
 
     def _description(self) -> Any:
-        names = self._expressions.names
+        channels = self._channels()
         info = self._pylsl.StreamInfo(
             self._name,
             STREAM_TYPE,
-            len(OWN_CHANNELS) + len(names),
+            len(channels),
             self._pylsl.IRREGULAR_RATE,
             self._pylsl.cf_float32,
             # the same after a restart: recorders take up the stream again
             f"aufer:{platform.node()}:{self._name}",
         )
-        channels = info.desc().append_child("channels")
-        expressions = ((name, "probability") for name in names)
-        for label, unit in (*OWN_CHANNELS, *expressions):
-            channel = channels.append_child("channel")
+        described = info.desc().append_child("channels")
+        for label, unit in channels:
+            channel = described.append_child("channel")
             channel.append_child_value("label", label)
             channel.append_child_value("unit", unit)
             channel.append_child_value("type", STREAM_TYPE)
         info.desc().append_child("acquisition").append_child_value("software", "aufer")
         return info
 
+    def _channels(self) -> list[tuple[str, str]]:
+        """Label and unit of each."""
+        expressions = ((name, "probability") for name in self._expressions.names)
+        if not self._units:
+            return [*OWN_CHANNELS, *expressions]
+        aus = ((label, f"intensity 0-5, {self._units.measure}") for label in self._units.labels)
+        return [*OWN_CHANNELS, *expressions, *aus, (AU_CONFIDENCE, "0-1")]
+
 
 def sample_of(message: Message) -> list[float]:
     """The channels of a message."""
     if not message.faces:
-        return [math.nan] * (len(OWN_CHANNELS) + len(message.expressions.names))
+        n_aus = len(message.units.labels) + 1 if message.units else 0
+        return [math.nan] * (len(OWN_CHANNELS) + len(message.expressions.names) + n_aus)
     face = message.faces[0]
     box = face.box
-    return [float(face.id), float(box.x), float(box.y), float(box.width), float(box.height)] + [
-        float(score) for score in face.scores
-    ]
+    own = (face.id, box.x, box.y, box.width, box.height)
+    aus = () if face.aus is None else (*face.aus.values, face.aus.confidence)
+    return [float(value) for value in (*own, *face.scores, *aus)]
 
 
 def _age_s(frame: Frame | None) -> float:

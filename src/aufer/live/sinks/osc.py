@@ -16,6 +16,7 @@ from aufer.live.sinks.sink import Step
 log = logging.getLogger("aufer")
 
 FRAME, FACE, SCORES, LABELS = "/aufer/frame", "/aufer/face", "/aufer/scores", "/aufer/labels"
+AUS, AU_LABELS = "/aufer/aus", "/aufer/auLabels"
 
 _LABELS_EVERY_S = 5.0
 _MOST = 0x7FFFFFFF
@@ -45,7 +46,9 @@ class OscSender:
     - for each face ``/aufer/face`` id, expressionIdx, expression (string), confidence (float), x,
       y, width, height (ints) and ``/aufer/scores`` id, then a float for each label;
     - ``/aufer/labels`` their names, in the first bundle and then every five seconds, as UDP loses
-      packets and receivers come late.
+      packets and receivers come late;
+    - where AUs are measured, for each face ``/aufer/aus`` id, auConfidence (float), then a float
+      for each, and with the labels ``/aufer/auLabels`` theirs.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -121,12 +124,17 @@ def osc_bundle(message: Message, *, with_labels: bool = False) -> Any:
     if with_labels:
         words = message.expressions.words
         bundle.add_content(_osc_message(LABELS, "s" * len(words), words))
+        if units := message.units.labels:
+            bundle.add_content(_osc_message(AU_LABELS, "s" * len(units), units))
     facts = (message.seq & _MOST, message.timestamp, len(message.faces))
     bundle.add_content(_osc_message(FRAME, "idi", facts))
     for face in message.faces:
         bundle.add_content(_osc_message(FACE, "iisfiiii", _face_values(face, message)))
         types = "i" + "f" * len(face.scores)
         bundle.add_content(_osc_message(SCORES, types, (face.id & _MOST, *face.scores)))
+        if (aus := face.aus) is not None:
+            values = (face.id & _MOST, aus.confidence, *aus.values)
+            bundle.add_content(_osc_message(AUS, "if" + "f" * len(aus.values), values))
     return bundle.build()
 
 

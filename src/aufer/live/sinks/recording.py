@@ -11,7 +11,7 @@ from typing import Any
 
 from aufer.errors import AuferError, EnvironmentFailure
 from aufer.files import to_json, write_text
-from aufer.live.message import Message
+from aufer.live.message import Message, units_facts
 from aufer.live.recording_folder import FACTS_NAME, MESSAGES_NAME, NAMES, SCHEMA, VIDEO_NAME
 from aufer.live.sinks.line_file import LineFile
 from aufer.live.sinks.sink import Step
@@ -178,6 +178,7 @@ class Recorder:
             "frame_width": first.width if first else None,
             "frame_height": first.height if first else None,
             "labels": list(first.expressions.words) if first else None,
+            **(units_facts(first.units) if first and first.units else {}),
             "messages": MESSAGES_NAME,
             "video": VIDEO_NAME if has_video else None,
             "n_frames": video.n if video else 0,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aufer.errors import UsageError
-from aufer.live.message import Face, Message
+from aufer.live.message import AU_CONFIDENCE, Face, Message, aus_facts
 from aufer.live.settings import STDOUT
 from aufer.live.sinks.line_file import LineFile
 from aufer.live.sinks.outlet import Outlet
@@ -72,7 +72,8 @@ CSV_COLUMNS = (
     "width",
     "height",
 )
-"""Then one for each expression, by its lower case name: its score."""
+"""Then one for each expression, by its lower case name: its score; then, where AUs are measured,
+one for each, by its label, and `AU_CONFIDENCE`."""
 
 
 def csv_rows(message: Message, is_first: bool) -> bytes:
@@ -80,7 +81,7 @@ def csv_rows(message: Message, is_first: bool) -> bytes:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     if is_first:
-        table.writerow([*CSV_COLUMNS, *message.expressions.names])
+        table.writerow([*CSV_COLUMNS, *message.expressions.names, *_au_columns(message)])
     of_frame = [
         message.seq,
         f"{message.timestamp:.3f}",
@@ -94,9 +95,13 @@ def csv_rows(message: Message, is_first: bool) -> bytes:
         table.writerow([*of_frame, *_face_cells(face, message)])
     if not message.faces:
         n_empty = len(CSV_COLUMNS) - len(of_frame) + len(message.expressions.names)
-        table.writerow([*of_frame, *[""] * n_empty])
+        table.writerow([*of_frame, *[""] * (n_empty + len(_au_columns(message)))])
     # file names need not be UTF-8; the table always is
     return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _au_columns(message: Message) -> list[str]:
+    return [*message.units.labels, AU_CONFIDENCE] if message.units else []
 
 
 def _face_cells(face: Face, message: Message) -> list[object]:
@@ -111,7 +116,15 @@ def _face_cells(face: Face, message: Message) -> list[object]:
         box.width,
         box.height,
         *(round(score, _SCORE_DIGITS) for score in face.scores),
+        *_au_cells(face),
     ]
+
+
+def _au_cells(face: Face) -> list[object]:
+    if face.aus is None:
+        return []
+    facts = aus_facts(face.aus)
+    return [*facts["aus"], facts[AU_CONFIDENCE]]
 
 
 FORMATS: dict[str, ToBytes] = {".jsonl": json_line, ".csv": csv_rows}

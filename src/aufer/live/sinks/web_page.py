@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aufer.live.event_loop import EventLoop
-from aufer.live.expressions import Expressions
 from aufer.live.listening import port_failure
+from aufer.live.message import Message
 from aufer.live.sinks.outbox import Outbox
 from aufer.live.sinks.serving import (
     attend,
@@ -41,6 +41,7 @@ _FILES = {
     "/live.css": ("live.css", "text/css"),
     "/live.js": ("live.js", "text/javascript"),
     "/live-drawing.js": ("live-drawing.js", "text/javascript"),
+    "/live-units.js": ("live-units.js", "text/javascript"),
 }
 _MOST_VIEWERS = 32
 _MOST_WAITING = 60
@@ -75,10 +76,11 @@ class _Viewer:
 class WebPage:
     """A sink: serves the page, and to each one who looks at it messages and pictures.
 
-    A text is a message, or ``{"expressions": [{"name", "word", "colour"}, …]}`` (before the first
-    message), or ``{"status": {…}}`` (each second). A picture is the message's ``seq`` as 4 bytes,
-    big endian, and a JPEG. Pictures are encoded only while somebody looks, once for all, in a
-    thread of their own.
+    A text is a message, or ``{"expressions": [{"name", "word", "colour"}, …], "units": [{"label",
+    "name"}, …]}`` (before the first message; units are the AUs, none or in their order), or
+    ``{"status": {…}}`` (each second). A picture is the message's ``seq`` as 4 bytes, big endian,
+    and a JPEG. Pictures are encoded only while somebody looks, once for all, in a thread of their
+    own.
 
     Args:
         loop: where it runs. port: on 127.0.0.1; 0 is any free one.
@@ -112,7 +114,7 @@ class WebPage:
         self._viewers: set[_Viewer] = set()
         self._ever = 0
         self._pictures = 0
-        self._expressions = ""
+        self._legend = ""
         self._newest: Step | None = None
         self._came = asyncio.Event()
         self._server: Server | None = None
@@ -205,8 +207,8 @@ class WebPage:
             await connection.close(1013, "too many viewers")
             return
         viewer = _Viewer()
-        if self._expressions:
-            viewer.waiting.put(self._expressions)
+        if self._legend:
+            viewer.waiting.put(self._legend)
         viewer.waiting.put(self._status(len(self._viewers) + 1))
         self._viewers.add(viewer)
         self._ever += 1
@@ -216,9 +218,9 @@ class WebPage:
             self._viewers.discard(viewer)
 
     def _spread(self, step: Step) -> None:
-        if not self._expressions:
-            self._expressions = _as_text(step.message.expressions)
-            self._tell(self._expressions)
+        if not self._legend:
+            self._legend = _legend_of(step.message)
+            self._tell(self._legend)
         self._tell(step.message.line().decode().rstrip("\n"))
         if step.frame is not None:
             self._newest = step
@@ -279,10 +281,13 @@ def as_jpeg(pixels: np.ndarray, most_width: int, quality: int) -> bytes:
     return bytes(coded)
 
 
-def _as_text(expressions: Expressions) -> str:
+def _legend_of(message: Message) -> str:
+    expressions, units = message.expressions, message.units
     each = zip(expressions.names, expressions.words, expressions.colours, strict=True)
     rows = [{"name": name, "word": word, "colour": colour} for name, word, colour in each]
-    return json.dumps({"expressions": rows})
+    named = zip(units.labels, units.names, strict=True)
+    aus = [{"label": label, "name": name} for label, name in named]
+    return json.dumps({"expressions": rows, "units": aus})
 
 
 def _headers(kind: str, length: int, host: str) -> dict[str, str]:
