@@ -33,6 +33,9 @@ BENCHMARKS: dict[str, bool] = {
     "live_speed.py": True,
     "face_margin.py": True,
     "au_net.py": True,
+    "au_net_speed.py": True,
+    "au_net_robustness.py": True,
+    "au_net_confidence.py": True,
 }
 """Each script, and whether it needs the development data."""
 

@@ -175,7 +175,7 @@ def test_a_picture_that_only_openface_cant_open(
         "happy/b.jpg": "crashed",
         "happy/c.jpg": "ok",
     }
-    assert "OpenFace could not open it" in found["happy/b.jpg"]["reason"]
+    assert "the engine could not open it" in found["happy/b.jpg"]["reason"]
 
 
 def _let_everything_through(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -477,7 +477,9 @@ def test_no_model_and_wrong_names(
     aufer: RunAufer, sample: Path, bundle: Path, tmp_path: Path
 ) -> None:
     ran = aufer("predict", sample / "test", "--model", "nowhere").check(2)
-    assert "There is no model 'nowhere' (known: small, face-cnn, openface-aus)" in ran.err
+    assert (
+        "There is no model 'nowhere' (known: small, builtin-aus, face-cnn, openface-aus)" in ran.err
+    )
     ran = aufer("predict", sample / "test", "--emotions", "a,b").check(4)
     assert "not a, b" in ran.err
     (tmp_path / "model.txt").write_text("x")
@@ -497,7 +499,8 @@ def test_models_are_found_by_name_and_the_newest_without_one(
     facts["made_at"] = "2001-01-01T00:00:00+00:00"
     (older / "bundle.json").write_text(json.dumps(facts))
     listed = aufer("models", "list").check().out.splitlines()
-    assert [line.split()[0] for line in listed] == ["small", "older", "face-cnn", "openface-aus"]
+    shipped = ["builtin-aus", "face-cnn", "openface-aus", "au-net"]
+    assert [line.split()[0] for line in listed] == ["small", "older", *shipped]
     records = json.loads(aufer("models", "list", "--json").check().out)
     assert records[0]["labels"] == list(Emotions().names)
     aufer("predict", sample / "test", "--model", "older").check()

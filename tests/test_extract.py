@@ -90,7 +90,7 @@ def test_failed_images_show_in_the_exit_code(images: Path, tmp_path: Path, run) 
     save_broken(images / "happy/zero.jpg", "zero")
     save_face(images / "happy/dies.jpg", seed=9, die=134)
     ran = run().check(5)
-    assert "unreadable, or crashed OpenFace: 2" in ran.err
+    assert "unreadable, or crashed the engine: 2" in ran.err
     assert ran.out.strip().endswith("aus.csv")
     run("--keep-going").check(0)
     assert table(tmp_path)["status"].value_counts().to_dict() == {
@@ -439,5 +439,5 @@ def test_no_face_at_all_is_told_with_the_common_reason(tmp_path: Path, local_cas
         save_face(tmp_path / "photos" / "happy" / f"{seed}.png", size=(48, 48), seed=seed)
     words = [*local_case.words, "--enlarge", "off", "--looks", "1"]
     ran = run_aufer("extract", "photos", *words, cwd=tmp_path).check()
-    assert "no face was measured in 3 images, mostly: OpenFace finds no face" in ran.err
+    assert "no face was measured in 3 images, mostly: no face is found" in ran.err
     assert "next:" not in ran.err

@@ -71,10 +71,10 @@ def some_rows() -> list[dict[str, Any]]:
         row("happy/a.jpg", way="as it is"),
         row("happy/b.jpg", confidence=0.4, way="192+25%", **box),
         row("happy/c.jpg", "no_face", **box),
-        row("sad/d.jpg", "crashed", reason="OpenFace died with it alone, twice"),
+        row("sad/d.jpg", "crashed", reason="the engine died with it alone, twice"),
         row(HOSTILE, "unreadable", reason="<b>damaged</b>", sha256="", width=None, height=None),
-        row("sad/f.jpg", "too_small", reason="30x40: OpenFace needs at least 43 pixels a side"),
-        row("sad/g.jpg", "too_small", reason="20x20: OpenFace needs at least 43 pixels a side"),
+        row("sad/f.jpg", "too_small", reason="30x40: at least 43 pixels a side are needed"),
+        row("sad/g.jpg", "too_small", reason="20x20: at least 43 pixels a side are needed"),
     ]
 
 
@@ -156,7 +156,7 @@ def test_the_threshold_decides_who_is_low() -> None:
 
 def test_reasons_are_counted_whatever_the_size() -> None:
     reasons = summary_of(*some_rows()).reasons
-    assert reasons[0] == ("too_small", "OpenFace needs at least 43 pixels a side", 2)
+    assert reasons[0] == ("too_small", "at least 43 pixels a side are needed", 2)
     assert sum(n for *_, n in reasons) == 6
 
 

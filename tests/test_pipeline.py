@@ -236,7 +236,7 @@ def test_a_hang_is_ended_and_the_others_are_measured(study: Study) -> None:
         **dict.fromkeys("01345", "ok"),
         "2": "crashed",
     }
-    assert rows["happy/2.jpg"]["reason"] == "OpenFace did not get over it in 0.5 s, twice alone"
+    assert rows["happy/2.jpg"]["reason"] == "the engine did not get over it in 0.5 s, twice alone"
     assert not _running_in(study.out.parent)
     study.run(image_timeout_s=0.4)
     assert not study.seen()  # it did not get over it with more

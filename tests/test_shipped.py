@@ -19,7 +19,7 @@ from aufer.image_input import ImageInput
 from aufer.shipped import models_folder, sample_folder
 from tests.running import run_aufer
 
-NAME, IMAGE_NAME = "openface-aus", "face-cnn"
+NAME, BUILTIN_NAME, IMAGE_NAME = "openface-aus", "builtin-aus", "face-cnn"
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,9 @@ def test_predicting_works_right_after_the_install(tmp_path: Path) -> None:
     assert set(labels) <= set(DEFAULT_NAMES)
     assert Counter(labels).most_common(1)[0][0] == "happy"
     listed = json.loads(run_aufer("models", "list", "--json", cwd=tmp_path).check().out)
+    shipped = {NAME, BUILTIN_NAME, IMAGE_NAME, "au-net"}
     assert {(row["name"], row["where"]) for row in listed} == {
-        (NAME, "shipped"),
-        (IMAGE_NAME, "shipped"),
+        (name, "shipped") for name in shipped
     }
 
 
@@ -68,7 +68,8 @@ def test_it_was_chosen_by_leaving_one_source_out(shipped: Path) -> None:
     assert [protocol["name"] for protocol in crossed["protocols"]] == ["sources"]
     assert facts["split"]["sizes"]["test"] == 0
     assert crossed["pooled"]["n_answered"] == facts["dataset"]["n_rows"]
-    assert {path.name for path in list_bundles(shipped.parent)} == {NAME, IMAGE_NAME}
+    names = {path.name for path in list_bundles(shipped.parent)}
+    assert names == {NAME, BUILTIN_NAME, IMAGE_NAME}
 
 
 # the one that reads pictures

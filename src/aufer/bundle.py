@@ -12,27 +12,20 @@ files (older checkpoints aside) is refused all the same: what it says could not 
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from aufer.action_units import INTENSITY_COLUMNS, au_digest
+from aufer.action_units import INTENSITY_COLUMNS
 from aufer.emotions import Emotions
 from aufer.errors import DataError, UsageError
 from aufer.files import read_json, sha256_of
 from aufer.image_input import ImageInput
-from aufer.provenance import Extractor
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from aufer.dataset import Dataset
-    from aufer.splits import Parts
+from aufer.provenance import MEASURE_AU_NET, MEASURE_STATIC, MEASURE_UNKNOWN, Extractor
 
 SCHEMA = "aufer/bundle/1"
 FACTS_NAME = "bundle.json"
@@ -183,7 +176,10 @@ def read_bundle(path: Path) -> Bundle:
         raise UsageError(f"There is no model folder {path}.", hint="list models: aufer models list")
     facts_path = path / FACTS_NAME
     if not facts_path.is_file():
-        raise DataError(f"{path} is no model bundle: {FACTS_NAME} is missing.", hint=_RETRAIN)
+        raise DataError(  # an AU network, perhaps; the list tells these apart
+            f"{path} is no model bundle: {FACTS_NAME} is missing.",
+            hint="list models: aufer models list; or " + _RETRAIN,
+        )
     facts = read_json(facts_path)
     if facts.get("schema") != SCHEMA:
         raise DataError(
@@ -258,39 +254,6 @@ def check_features(features: Sequence[str], available: Sequence[str], where: str
         )
 
 
-def write_rows(folder: Path, dataset: Dataset, parts: Parts, *, with_data: bool = True) -> None:
-    """Write ``rows.csv``: every row of the dataset, in its order, and its part of the split.
-
-    Args:
-        with_data: without, names of images and groups are left out and AUs are digests: enough to
-            find a test face that was trained on.
-    """
-    rows = dataset.rows.assign(part=parts.names(), aus=dataset.keys)
-    if not with_data:
-        rows["aus"] = [au_digest(key) for key in rows["aus"]]
-        rows[["image", "group", "confidence"]] = ""
-    rows.loc[:, list(ROWS_COLUMNS)].to_csv(folder / ROWS_NAME, index=False, lineterminator="\n")
-
-
-def write_history(folder: Path, history: Sequence[dict[str, float]]) -> None:
-    """Write ``history.csv``: one row of `HISTORY_COLUMNS` per epoch; seconds are wall clock."""
-    with (folder / HISTORY_NAME).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
-
-
-def write_cross_validation(
-    folder: Path, folds: pd.DataFrame, predictions: pd.DataFrame | None
-) -> None:
-    """Write a row per fold and model, and what one's own model said of each held-out face."""
-    for name, table in ((CV_FOLDS_NAME, folds), (CV_PREDICTIONS_NAME, predictions)):
-        (folder / name).parent.mkdir(exist_ok=True)
-        if table is None:
-            continue
-        table.to_csv(folder / name, index=False, float_format="%.6g", lineterminator="\n")
-
-
 def list_bundles(folder: Path) -> list[Path]:
     """The bundles in a folder of models, newest first."""
     found = [path.parent for path in folder.glob(f"*/{FACTS_NAME}")]
@@ -305,11 +268,22 @@ def _made_at(path: Path) -> tuple[str, str]:
         return "", path.name
 
 
-def _reads(path: Path, what: str) -> bool:
+def _fits(path: Path, reads: str | None, measure: str | None) -> bool:
+    """Whether a bundle reads that, and AUs of that measure; None: whatever it is."""
+    if reads is None and measure is None:
+        return True
     try:
-        return bool(read_json(path / FACTS_NAME).get("input") == what)
+        facts = read_json(path / FACTS_NAME)
     except DataError:
         return False
+    if reads is not None and facts.get("input") != reads:
+        return False
+    if measure is None or facts.get("input") == IMAGE_INPUT:
+        return True
+    learned = Extractor.from_facts(facts.get("extractor")).measure
+    # of unknown origin are OpenFace's, with a warning; those of the AU network always say so
+    may_be = measure != MEASURE_AU_NET and learned == MEASURE_UNKNOWN
+    return learned == measure or may_be
 
 
 def find_bundle(
@@ -317,30 +291,33 @@ def find_bundle(
     workspace_models: Path = Path("models"),
     shipped_models: Path | None = None,
     reads: str | None = None,
+    measure: str | None = None,
 ) -> Path:
     """The folder of a model that is named by path or by name, or of the newest one.
 
     Args:
         model: a path; or a plain name: of a bundle or file here, else in the workspace's models
             folder, else among the shipped ones. None takes the workspace's newest, else the
-            shipped one that reads AUs.
+            shipped one that reads AUs, OpenFace's where ``measure`` says nothing else.
         reads: `AU_INPUT` or `IMAGE_INPUT`: what the one that is taken without a name reads.
+        measure: how the AUs are measured that it shall read, e.g. `provenance.MEASURE_AU_NET`: one
+            without a name that was trained on another measure is passed over.
 
     Raises:
         UsageError: there is no such model.
     """
     folders = [workspace_models, *([shipped_models] if shipped_models else [])]
+    if shipped_models and workspace_models.resolve() == shipped_models.resolve():
+        folders = [shipped_models]
     if model is None:
         for folder in folders:
-            bundles = list_bundles(folder)
-            what = reads or (AU_INPUT if folder is shipped_models else None)
-            if what is not None:  # the main job is about AUs
-                bundles = [path for path in bundles if _reads(path, what)]
-            if bundles:
-                return bundles[0]
-        raise UsageError(
-            f"There is no model in {workspace_models} yet.", hint="train one: aufer train"
-        )
+            what, of = reads, measure
+            if folder is shipped_models:  # the main job is about AUs, and about OpenFace's
+                what, of = reads or AU_INPUT, measure or MEASURE_STATIC
+            for path in list_bundles(folder):
+                if _fits(path, what, of):
+                    return path
+        raise _none_found(workspace_models, measure)
     here = Path(model)
     candidates = [here]
     if here.name == model:  # a plain name; a folder of that name need not be a model
@@ -353,3 +330,13 @@ def find_bundle(
     known = [bundle.name for folder in folders for bundle in list_bundles(folder)]
     listed = f" (known: {', '.join(known[:6])})" if known else ""
     raise UsageError(f"There is no model '{model}'{listed}.", hint="train one: aufer train")
+
+
+def _none_found(folder: Path, measure: str | None) -> UsageError:
+    if measure is None:
+        return UsageError(f"There is no model in {folder} yet.", hint="train one: aufer train")
+    return UsageError(
+        f"There is no model of AUs of the measure {measure} in {folder} yet.",
+        hint="measure your training images by the same engine, and train one: aufer extract; "
+        "aufer build-dataset; aufer train",
+    )

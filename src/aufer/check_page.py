@@ -56,7 +56,7 @@ _TITLES = {
     ),
     SATURATED: (
         "AUs at their upper end",
-        "OpenFace cuts intensities at 5: differences above are lost.",
+        "Intensities are cut at 5: differences above are lost.",
     ),
     CONSTANT: ("AUs that hardly change", "They tell a model nothing, or the measuring failed."),
     IMBALANCE: ("Rare emotions", "Add images of these emotions, or judge by macro-F1."),
@@ -65,7 +65,7 @@ _TITLES = {
         "What keeps one person on one side of a split: see --groups of aufer build-dataset.",
     ),
     UNSURE: (
-        "Emotions that OpenFace is often unsure of",
+        "Emotions whose faces are often measured unsurely",
         "Their faces are left out more often than others': what is left may be the easy ones.",
     ),
 }

@@ -45,20 +45,20 @@ _MOST_PIXELS = 30_000_000
 
 _TITLES = {
     CRASHED: (
-        "OpenFace died",
-        "OpenFace died twice with this picture alone. To try it again: aufer extract --retry "
+        "The engine died",
+        "The engine died twice with this picture alone. To try it again: aufer extract --retry "
         "crashed.",
     ),
-    UNREADABLE: ("Unreadable", "The file can't be read or decoded; OpenFace never saw it."),
+    UNREADABLE: ("Unreadable", "The file can't be read or decoded; it was never measured."),
     TOO_SMALL: (
         "Too small",
-        "OpenFace can't take so few pixels. --enlarge auto enlarges all but narrow strips.",
+        "So few pixels can't be measured. --enlarge auto enlarges all but narrow strips.",
     ),
     MANY_FACES: ("More than one face", "Which one is meant isn't known (--faces error)."),
-    NO_FACE: ("No face found", "OpenFace found no face, in whatever way the picture was shown it."),
+    NO_FACE: ("No face found", "No face was found, in whatever way the picture was shown."),
     LOW_CONFIDENCE: (
         "Low confidence",
-        "OpenFace fitted a face, but isn't sure of it. The box shows where; build-dataset leaves "
+        "A face was measured, but not surely. The box shows where; build-dataset leaves "
         "these faces out.",
     ),
 }

@@ -127,7 +127,7 @@ def check_data(
     findings += find_imbalance(dataset)
     findings += find_weaknesses_of_groups(dataset)
     if table.frame["confidence"].isna().all():
-        unchecked.append("unsure faces: the sources don't tell OpenFace's confidence")
+        unchecked.append("unsure faces: the sources don't tell the confidence of the measuring")
     findings += find_unsure(table, dataset.emotions.names, min_confidence)
     return DataCheck(tuple(findings), tuple(unchecked), columns)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aufer.errors import AuferError, EnvironmentFailure
+from aufer.measures import APPROXIMATES
 from aufer.openface.engine import DEFAULT_IMAGE, SEE_DOCTOR
 
 PYTHONS = ((3, 10), (3, 13))
@@ -179,7 +180,7 @@ def _check_builtin() -> Check:
         extractor = BuiltinEngine().extractor()
     except AuferError as failure:
         return Check(BUILTIN, False, failure.message, failure.hint or "", by)
-    about = f"{extractor.model}, sha256 {extractor.binary[:12]}: approximates OpenFace's AUs"
+    about = f"{extractor.model}, sha256 {extractor.binary[:12]}: {APPROXIMATES}"
     return Check(BUILTIN, True, about, "", by)
 
 

@@ -32,6 +32,7 @@ from aufer.explaining.outputs import PROBABILITY, SCALES
 from aufer.explaining.page import SCHEMA
 from aufer.explaining.reasons import Question, explain_faces
 from aufer.explaining.saliency import probability_lost, saliency_map
+from aufer.measures import check_measure, describe_measure
 from aufer.model import Model, answer_faces, normalization_of, relate_faces
 from aufer.openface.faces import read_faces
 from aufer.openface.landmarks import find_landmarks
@@ -247,6 +248,7 @@ def _read_rows(model: Model, path: Path) -> np.ndarray:
             hint="--baseline zero, --baseline neutral, or a file or folder of OpenFace's or of AUs",
         )
     faces = read_faces(path, model.emotions, labelled=False)
+    check_measure(model.name, model.extractor, faces.extractor)
     values, _ = _values_of(model, faces)
     rows: np.ndarray = values[faces.is_usable() & ~np.isnan(values).any(axis=1)]
     if not len(rows):
@@ -268,6 +270,7 @@ def _model_facts(model: Model) -> dict[str, Any]:
         "sha256": model.facts.get("files", {}).get(ONNX_NAME, model.facts.get("sha256")),
         "input": "image" if model.image_input is not None else "aus",
         "labels": list(model.emotions.names),
+        "measured_by": describe_measure(model.extractor),
     }
 
 

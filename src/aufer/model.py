@@ -15,6 +15,7 @@ from aufer.bundle import check_features
 from aufer.emotions import Emotions
 from aufer.errors import DataError
 from aufer.image_input import ImageInput
+from aufer.measures import check_measure
 from aufer.normalization import NEUTRAL, Normalization, RelativeFaces, relate_to_persons
 from aufer.pictures.pixels import read_pixels
 from aufer.provenance import Extractor, compare_extractors
@@ -120,6 +121,7 @@ def answer_faces(model: Model, faces: AuTable, min_confidence: float, what: str)
     if model.image_input is not None:
         return answer_pictures([model], faces)[0]
     check_features(model.features, INTENSITY_COLUMNS, model.name)
+    check_measure(model.name, model.extractor, faces.extractor)
     warnings = [
         f"{what} and the model's training faces: {warning}"
         for warning in compare_extractors(model.extractor, faces.extractor)

@@ -6,8 +6,9 @@ from typing import Any
 
 from aufer.bundle import IMAGE_INPUT
 from aufer.image_input import ImageInput
+from aufer.measures import APPROXIMATES, AU_NETWORK
 from aufer.metrics import percent, with_deviation, with_interval
-from aufer.provenance import Extractor
+from aufer.provenance import MEASURE_AU_NET, Extractor
 
 NOT_FOR = """\
 ## What it is not for
@@ -24,7 +25,8 @@ NOT_FOR = """\
 
 _LICENCE = """\
 - **Research use.** OpenFace's licence is for academic, non-commercial research; treat Action Units
-  measured by it, and models trained on them, likewise. The terms of the pictures apply as well.
+  measured by it, networks and models trained on them, likewise. The terms of the pictures apply as
+  well.
 """
 _LICENCE_OF_PICTURES = """\
 - **The terms of the pictures** that it was trained on apply to it as well; those of many face sets,
@@ -93,8 +95,8 @@ def write_card(facts: dict[str, Any]) -> str:
         *(_image_training(training) if of_pictures else _training(training)),
         "## Use",
         "```",
-        f"aufer predict --model {facts['name']} {'FOLDER' if of_pictures else 'openface.csv'}",
-        f"aufer evaluate --model {facts['name']} --testset FOLDER",
+        f"aufer predict --model {facts['name']} {_example(facts)}",
+        f"aufer evaluate --model {facts['name']} --testset FOLDER{_engine(facts)}",
         "```",
         f"`model.onnx` takes {_onnx_input(facts)}, and gives `probabilities`, float32 "
         "[n, emotions], the temperature included.",
@@ -126,6 +128,19 @@ def _input(facts: dict[str, Any]) -> str:
     return f"{len(facts['features'])} facial Action Unit intensities"
 
 
+def _engine(facts: dict[str, Any]) -> str:
+    """The option that measures AUs as the model's were; empty where it is the usual engine."""
+    measure = Extractor.from_facts(facts["extractor"]).measure
+    return " --engine builtin" if measure == MEASURE_AU_NET else ""
+
+
+def _example(facts: dict[str, Any]) -> str:
+    """What to give to predict."""
+    if facts["input"] == IMAGE_INPUT:
+        return "FOLDER"
+    return f"FOLDER{engine}" if (engine := _engine(facts)) else "openface.csv"
+
+
 def _onnx_input(facts: dict[str, Any]) -> str:
     if facts["input"] == IMAGE_INPUT:
         sides = ", ".join(map(str, ImageInput.from_facts(facts["image_input"]).shape))
@@ -140,7 +155,15 @@ def _measured_by(facts: dict[str, Any]) -> list[str]:
         if "min_confidence" in data
         else ""
     )
-    return [f"Measured by: {Extractor.from_facts(facts['extractor'])}.{left_out}", ""]
+    extractor = Extractor.from_facts(facts["extractor"])
+    lines = [f"Measured by: {extractor}.{left_out}", ""]
+    if extractor.measure == MEASURE_AU_NET:
+        lines += [
+            f"These are AUs of {AU_NETWORK}, which **{APPROXIMATES}**: another measure. The model "
+            "is for AUs of `--engine builtin` alone; OpenFace's are refused.",
+            "",
+        ]
+    return lines
 
 
 def _cross_validation(facts: dict[str, Any] | None) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aufer.measures import measurer
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -11,8 +13,8 @@ if TYPE_CHECKING:
 def page_environment() -> Environment:
     """Finds the templates; what is put into them is escaped, and nothing may be missing.
 
-    Filters of all pages: ``sentence`` (a capital first, a full stop last), ``unbroken`` and
-    ``partition`` (as `str.partition`).
+    Filters of all pages: ``sentence`` (a capital first, a full stop last), ``unbroken``,
+    ``measurer`` (`measures.measurer`) and ``partition`` (as `str.partition`).
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -25,6 +27,7 @@ def page_environment() -> Environment:
     )
     environment.filters["sentence"] = lambda text: f"{text[:1].upper()}{text[1:]}."
     environment.filters["unbroken"] = unbroken
+    environment.filters["measurer"] = measurer
     environment.filters["partition"] = str.partition
     return environment
 

@@ -56,6 +56,11 @@ class Extractor:
         given = facts if isinstance(facts, dict) else {}
         return cls(**{k: str(v) for k, v in given.items() if k in known})
 
+    @property
+    def network(self) -> str:
+        """Of aufer's AU network its name and sha256, as far as they are known."""
+        return ", sha256 ".join(filter(None, (self.model, self.binary[:12])))
+
     def facts(self) -> dict[str, str]:
         """The description as plain JSON."""
         return asdict(self)
@@ -65,7 +70,7 @@ class Extractor:
             return "unknown origin"
         where = self.image or self.binary or "made elsewhere"
         if self.measure == MEASURE_AU_NET:
-            where = f"{self.model}, sha256 {self.binary[:12]}"
+            where = self.network or "made elsewhere"
         return f"{self.measure} ({self.engine or 'engine unknown'}, {where})"
 
 

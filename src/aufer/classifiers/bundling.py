@@ -15,10 +15,8 @@ from aufer.bundle import (
     KERAS_NAME,
     ONNX_NAME,
     PLOT_NAME,
-    write_cross_validation,
-    write_history,
-    write_rows,
 )
+from aufer.bundle_tables import write_cross_validation, write_history, write_rows
 from aufer.classifiers.classifier import INTERRUPTED, Examples
 from aufer.classifiers.cross_validation import CrossValidation
 from aufer.classifiers.fitting import Fitted

@@ -18,8 +18,8 @@ from aufer.bundle import (
     ROWS_COLUMNS,
     ROWS_NAME,
     SCHEMA,
-    write_history,
 )
+from aufer.bundle_tables import write_history
 from aufer.calibration import (
     calibrate,
     expected_calibration_error,

@@ -22,17 +22,20 @@ def open_model(
     *,
     emotions: Emotions | None = None,
     workspace_models: Path = Path("models"),
+    reads: str | None = None,
+    measure: str | None = None,
 ) -> Model:
     """Open a bundle, or a bare Keras file such as the reference project's best_model.hdf5.
 
     Args:
         model: path or name; None takes the workspace's newest, else the shipped one.
         emotions: name the outputs of a bare file, in order; a bundle has its own: the same names.
+        reads, measure: what the one that is taken without a name reads; see `find_bundle`.
 
     Raises:
         UsageError: no such model. DataError: it is damaged or doesn't fit.
     """
-    path = find_bundle(model, workspace_models, models_folder())
+    path = find_bundle(model, workspace_models, models_folder(), reads, measure)
     if path.is_file():
         if path.suffix.lower() in _TO_IMPORT:
             raise _to_import(path)

@@ -132,6 +132,7 @@ def command(
     a file: accuracy with its interval, emotion by emotion, coverage, calibration, time and size;
     exact McNemar tests with Holm's correction; the images on which the models disagree.
     """
+    from aufer.cli.model_choice import check_engine
     from aufer.cli.talk import print_data, progress, say, warn
     from aufer.compare import compare
     from aufer.comparison.page import (
@@ -139,6 +140,7 @@ def command(
         comparison_folder,
         write_comparison,
     )
+    from aufer.comparison.stored import Stored
     from aufer.comparison.text import sentences
     from aufer.files import to_json
 
@@ -146,6 +148,9 @@ def command(
     entrants = [_open(model, outputs) for model in models]
     folder = out or comparison_folder(Path("reports"), [e.name for e in entrants], testset)
     check_comparison_folder(folder, force=force)
+    for entrant in entrants:
+        if not isinstance(entrant, Stored):
+            check_engine(ctx, entrant, [path for path in (testset, *validation) if path])
 
     def read(source: Path, pictures: Path | None, labels: Path | None = None) -> AuTable:
         return _read(

@@ -57,7 +57,7 @@ def command(ctx: click.Context, image: str, openface: str | None, as_json: bool)
                 print_data(f"         hint: {check.hint}")
         verdict = "ready" if ready else "not ready: see the hints above"
         if ready and not can_run_openface(checks):
-            verdict = "ready, without OpenFace: use --engine builtin, another measure"
+            verdict = "ready, without OpenFace: use --engine builtin, an approximation of it"
         print_data(f"aufer is {verdict}.")
     if not ready:
         ctx.exit(EXIT_NOT_READY)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Examples:
   aufer evaluate                               the faces held out at training
   aufer evaluate --testset data/testset        images: needs OpenFace (aufer doctor)
+  aufer evaluate --testset data/testset --engine builtin   images, without OpenFace
   aufer evaluate --testset ~/openface-test     OpenFace CSVs, one folder per emotion
   aufer evaluate --testset unseen.csv          an AU table or a dataset
   aufer evaluate --model face-cnn --testset data/testset   a model of pictures: no OpenFace
@@ -94,7 +95,7 @@ def command(
     usable face. Test images that were training images, or near copies of one, are named, and left
     out of the first figures.
     """
-    from aufer.classifiers.open_model import open_model
+    from aufer.cli.model_choice import choose_model
     from aufer.cli.talk import print_data, progress, say, warn
     from aufer.evaluate import evaluate, evaluate_held_out
     from aufer.files import to_json
@@ -108,7 +109,7 @@ def command(
         named = next(name for name, value in told.items() if value)
         raise UsageError(f"{named} goes with --testset.", hint="add: --testset FOLDER")
     emotions = typed_emotions(ctx, emotions, model)
-    opened = open_model(model, emotions=emotions)
+    opened = choose_model(ctx, model, [testset] if testset else [], emotions)
     if labels is not None and testset is not None and not testset.is_dir():
         raise UsageError(
             "--labels goes with a folder of images.", hint=f"put the emotions into {testset} itself"

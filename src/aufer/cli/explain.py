@@ -136,7 +136,7 @@ Examples:
     type=Share(0, 1),
     default=0.0,
     show_default=True,
-    help="Faces that OpenFace fitted with less are not explained.",
+    help="Faces measured with less are not explained.",
 )
 @groups_option(more=" For models of AUs relative to the person.")
 @engine_options
@@ -184,6 +184,7 @@ def command(
     the 17 columns AU01_r … AU45_r. Without INPUT: the model as a whole.
     """
     from aufer.classifiers.open_model import open_model
+    from aufer.cli.model_choice import check_engine
     from aufer.cli.talk import print_data, progress, say, warn
     from aufer.explain import explain
     from aufer.explaining.language import LANGUAGES as KNOWN
@@ -196,6 +197,7 @@ def command(
     if source is not None and out is not None:
         check_explanation_folder(out, force=force)
     opened = open_model(model, emotions=typed_emotions(ctx, emotions, model))
+    check_engine(ctx, opened, [path for path in (source, testset) if path])
     if source is None:
         given = [option for name, option in _ABOUT_FACES.items() if ctx.params[name]]
         if given:

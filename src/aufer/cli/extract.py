@@ -39,7 +39,8 @@ Examples:
   aufer extract photos --no-labels --out photos.csv
   aufer extract --retry crashed --image-timeout 600
   aufer extract --report                       what became of the images, once more
-  aufer extract --engine local --openface ~/OpenFace/build/bin/FaceLandmarkImg""",
+  aufer extract --engine local --openface ~/OpenFace/build/bin/FaceLandmarkImg
+  aufer extract --engine builtin               no OpenFace: a network that approximates its AUs""",
 )
 @click.argument("images", type=PATH, default="data/images", metavar="[IMAGES]")
 @out_option("data/aus.csv", "The AU table: one row per image, always.")
@@ -56,7 +57,7 @@ Examples:
 @click.option(
     "--retry",
     type=click.Choice(["crashed"]),
-    help="Measure again the images that crashed OpenFace in an earlier run.",
+    help="Measure again the images that crashed the engine in an earlier run.",
 )
 @click.option("--fresh", is_flag=True, help="Measure all again: ignore what was measured before.")
 @click.option(
@@ -93,7 +94,8 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Measure the Action Units of the photos in IMAGES with OpenFace: one folder per emotion
+    """Measure the Action Units of the photos in IMAGES with OpenFace, or with --engine builtin by a
+    network that approximates OpenFace's AU intensities: one folder per emotion
     (default: data/images) -> data/aus.csv.
 
     Every image gets a row and a status: ok, no_face, many_faces, too_small, unreadable, crashed.
@@ -148,6 +150,6 @@ def command(
     print_data(to_json(read_json(out.with_suffix(".json"))).rstrip() if as_json else str(out))
     n_failed = table.n_failed
     if n_failed:
-        warn(f"unreadable, or crashed OpenFace: {n_failed}; {folder / 'failures.csv'} says why")
+        warn(f"unreadable, or crashed the engine: {n_failed}; {folder / 'failures.csv'} says why")
         if not keep_going:
             ctx.exit(EXIT_SOME_FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,20 +38,26 @@ Example:
 @json_option
 @talk_options
 def list_models(folder: Path, as_json: bool) -> None:
-    """List the models, newest first: name, kind, emotions, accuracy on its held-out faces."""
+    """List the models, newest first: name, kind, emotions, accuracy on its held-out faces, and
+    whose AUs they read; then the AU networks of --engine builtin: agreement with OpenFace, size.
+    """
     from aufer.bundle import list_bundles, read_bundle
     from aufer.cli.talk import print_data, say, warn
     from aufer.errors import AuferError
     from aufer.files import to_json
+    from aufer.measures import APPROXIMATES, AU_NETWORK
     from aufer.metrics import percent
+    from aufer.provenance import MEASURE_AU_NET
     from aufer.shipped import models_folder
 
-    rows = []
+    rows: list[dict[str, Any]] = []
+    networks = []
     shipped = models_folder()
     places = {"workspace": folder, **({"shipped": shipped} if shipped else {})}
     for place, models in places.items():
         if place == "shipped" and models.resolve() == folder.resolve():
             continue
+        networks += [{**facts, "where": place} for facts in _read_networks(models)]
         for path in list_bundles(models):
             try:
                 bundle = read_bundle(path)
@@ -69,23 +76,74 @@ def list_models(folder: Path, as_json: bool) -> None:
                     "labels": list(bundle.emotions.names),
                     "features": list(bundle.features),
                     "pictures": str(bundle.image_input or ""),
+                    "measure": "" if bundle.image_input else bundle.extractor.measure,
                     "test_accuracy": tested.get("accuracy", {}).get("value"),
                 }
             )
     if as_json:
-        print_data(to_json(rows).rstrip())
+        print_data(to_json([*rows, *networks]).rstrip())
         return
     if not rows:
         say(f"There is no model in {folder} yet; train one: aufer train")
-    width = max((len(row["name"]) for row in rows), default=0)
+    width = max((len(row["name"]) for row in [*rows, *networks]), default=0)
     for row in rows:
+        of_network = f" of {AU_NETWORK}" if row["measure"] == MEASURE_AU_NET else ""
         accuracy = percent(row["test_accuracy"])
         print_data(
             f"{row['name']:<{width}}  {' '.join(filter(None, (row['kind'], row['recipe'])))}  "
             f"{row['pictures'] or len(row['features'])} "
-            f"{'pictures' if row['pictures'] else 'features'}  {','.join(row['labels'])}  "
-            f"test accuracy {accuracy}  ({row['where']})"
+            f"{'pictures' if row['pictures'] else 'features'}{of_network}  "
+            f"{','.join(row['labels'])}  test accuracy {accuracy}  ({row['where']})"
         )
+    for row in networks:
+        told = ", ".join(f"{r:.3f} ({name})" for name, r in row["mean_r"].items())
+        agrees = f"mean r with OpenFace {told}" if told else "agreement not known"
+        print_data(
+            f"{row['name']:<{width}}  {row['kind']}  for --engine builtin, {APPROXIMATES}  "
+            f"{agrees}; {row['bytes'] / 1e6:.1f} MB  ({row['where']})"
+        )
+
+
+def _read_networks(folder: Path) -> list[dict[str, Any]]:
+    """What is known of the AU networks in a folder of models, by name."""
+    from aufer.au_net.format import FACTS_NAME
+    from aufer.cli.talk import warn
+    from aufer.errors import AuferError
+    from aufer.files import read_json
+    from aufer.provenance import MEASURE_AU_NET
+
+    found = []
+    for path in sorted(folder.glob(f"*/{FACTS_NAME}")):
+        if path.parent.name.startswith("."):  # still being written
+            continue
+        try:
+            facts = read_json(path)
+        except AuferError as error:
+            warn(error.message)
+            continue
+        agreement = facts.get("agreement")
+        sets = agreement if isinstance(agreement, dict) else {}
+        found.append(
+            {
+                "name": path.parent.name,
+                "path": str(path.parent),
+                "kind": "AU network",
+                "recipe": "",
+                "made_at": str(facts.get("made_at", "")),
+                "labels": [],
+                "features": facts.get("features", []),
+                "pictures": "",
+                "measure": MEASURE_AU_NET,
+                "test_accuracy": None,
+                "mean_r": {
+                    name: told["mean_r"]
+                    for name, told in sets.items()
+                    if isinstance(told, dict) and isinstance(told.get("mean_r"), float)
+                },
+                "bytes": sum(each.stat().st_size for each in path.parent.glob("*.onnx")),
+            }
+        )
+    return found
 
 
 @command.command(

@@ -93,7 +93,9 @@ def model_option(help_text: str = "") -> Callable[[F], F]:
     return click.option(
         "--model",
         metavar="BUNDLE",
-        help=help_text or "A model bundle, by path or by name. Default: the newest in models/.",
+        help=help_text
+        or "A model bundle, by path or by name. Default: the newest in models/ for how the faces "
+        "are measured, else the one that comes with aufer.",
     )
 
 
@@ -116,7 +118,7 @@ min_confidence_option = click.option(
     type=Share(0, 1),
     default=0.7,
     show_default=True,
-    help="Faces that OpenFace fitted with less confidence are left out.",
+    help="Faces measured with less confidence are left out.",
 )
 
 
@@ -172,8 +174,8 @@ _ENGINE_OPTIONS = (
         default="docker",
         show_default=True,
         help="Run OpenFace in Docker, or a FaceLandmarkImg of this machine; or measure without "
-        "OpenFace, by aufer's own network, which approximates its AUs (never to be mixed with "
-        "OpenFace's).",
+        "OpenFace, by aufer's own network, which approximates OpenFace's AU intensities (another "
+        "measure, never to be mixed with OpenFace's; no AU_c, no head pose).",
     ),
     click.option(
         "--au-net",
@@ -221,7 +223,7 @@ _ENGINE_OPTIONS = (
     click.option(
         "--jobs",
         type=click.IntRange(1),
-        help="OpenFace processes at once. Default: what the cores and the memory carry.",
+        help="Measuring processes at once. Default: what the cores and the memory carry.",
     ),
     click.option(
         "--image-timeout",

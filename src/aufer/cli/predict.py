@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   aufer predict photos/ > answers.csv          images: needs OpenFace (aufer doctor)
+  aufer predict photos/ --engine builtin       no OpenFace: a network that approximates its AUs
   aufer predict ~/openface-output              OpenFace CSVs
   aufer predict photos/ --model face-cnn       a model of pictures: no OpenFace
   aufer predict data/aus.csv --json            an AU table, a dataset, or any AU rows
@@ -55,7 +56,7 @@ Examples:
     type=Share(0, 1),
     default=0.0,
     show_default=True,
-    help="Faces that OpenFace fitted with less confidence get no label.",
+    help="Faces measured with less confidence get no label.",
 )
 @groups_option(more=" For models of AUs relative to the person.")
 @engine_options
@@ -86,14 +87,16 @@ def command(
     """Print the expression of faces: a label and one probability per emotion for each image, as CSV
     (or JSON) on stdout.
 
-    INPUT: a folder of images or an image (measured with OpenFace, unless the model reads pictures),
-    OpenFace's own CSVs, an AU table, or any CSV with the 17 columns AU01_r … AU45_r.
+    INPUT: a folder of images or an image (measured with OpenFace, or with --engine builtin by a
+    network that approximates OpenFace's AU intensities; unless the model reads pictures itself),
+    OpenFace's own CSVs, an AU table, or any CSV with the 17 columns AU01_r … AU45_r. Models are for
+    one measure: openface-aus, or a model of yours, for OpenFace's AUs, builtin-aus for builtin's.
 
     CSVs of any length are checked to their end before the first answer is printed; memory does not
     grow with them.
     """
     from aufer.answers import check_answers_replaceable, csv_texts, json_texts, write_answers
-    from aufer.classifiers.open_model import open_model
+    from aufer.cli.model_choice import choose_model
     from aufer.cli.talk import print_data, say, warn
     from aufer.predict import Tally, answer_facts, predict_parts
 
@@ -103,7 +106,7 @@ def command(
         )
     if out is not None:
         check_answers_replaceable(out, force=force)
-    opened = open_model(model, emotions=typed_emotions(ctx, emotions, model))
+    opened = choose_model(ctx, model, inputs, typed_emotions(ctx, emotions, model))
     faces = _read(inputs, opened, groups, open_engine, plan)
     tally = Tally()
     parts = predict_parts(

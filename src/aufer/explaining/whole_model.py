@@ -13,6 +13,7 @@ from aufer.explaining.coefficients import coefficient_facts
 from aufer.explaining.importance import REPEATS, permutation_importance
 from aufer.explaining.model_rows import ModelRows, bundle_rows, given_rows
 from aufer.explaining.profile import profile_facts
+from aufer.measures import describe_measure
 from aufer.model import normalization_of
 from aufer.progress import Progress, no_progress
 from aufer.provenance import made_by, versions
@@ -73,6 +74,8 @@ def explain_whole(
             "emotions": list(model.emotions.names),
             "features": list(model.features),
             "normalization": normalization_of(model).facts(),
+            "extractor": model.extractor.facts(),
+            "measured_by": describe_measure(model.extractor),
         },
         "available": model.image_input is None,
         "why_not": "" if model.image_input is None else NO_AUS,

@@ -79,7 +79,7 @@ TEXTS: dict[str, str] = {
     "page.skip": "To the first face",
     "page.alt": "The face, and beside it the contributions of its AUs; the numbers are in the next "
     "table.",
-    "page.caption": "Left: the face, with OpenFace's landmarks where they are known. Right: what "
+    "page.caption": "Left: the face, with its landmarks where they are known. Right: what "
     "each AU contributes; to the right of 0 (orange, +) towards the emotion, to the left (blue, "
     "hatched, −) away from it. Each emotion has a scale of its own.",
     "page.alt_saliency": "The picture, and beside it where the model looked.",
@@ -99,6 +99,7 @@ TEXTS: dict[str, str] = {
     "column.share": "contribution",
     "column.error": "standard error",
     "provenance.model": "model",
+    "provenance.measured": "AUs measured by",
     "provenance.input": "input",
     "provenance.faces": "faces explained",
     "provenance.command": "command",

@@ -101,7 +101,7 @@ TEXTS: dict[str, str] = {
     "page.lead": "모델 {model}, 입력 {input}",
     "page.skip": "첫 번째 얼굴로",
     "page.alt": "얼굴과 그 옆에 AU별 기여. 수치는 다음 표에 있습니다.",
-    "page.caption": "왼쪽: 얼굴과, 알려진 경우 OpenFace의 랜드마크. 오른쪽: AU별 기여. 0의 "
+    "page.caption": "왼쪽: 얼굴과, 알려진 경우 그 랜드마크. 오른쪽: AU별 기여. 0의 "
     "오른쪽(주황색, +)은 그 감정 쪽, 왼쪽(파란색 빗금, −)은 그 반대쪽입니다. 눈금은 감정마다 "
     "다릅니다.",
     "page.alt_saliency": "그림과 그 옆에 모델이 본 곳.",
@@ -121,6 +121,7 @@ TEXTS: dict[str, str] = {
     "column.share": "기여",
     "column.error": "표준오차",
     "provenance.model": "모델",
+    "provenance.measured": "AU 측정",
     "provenance.input": "입력",
     "provenance.faces": "설명한 얼굴",
     "provenance.command": "명령",

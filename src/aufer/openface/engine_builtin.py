@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import aufer
 from aufer.au_net.program import MODULE, NETWORK_FLAG
 from aufer.errors import EnvironmentFailure
+from aufer.measures import BUILTIN
 from aufer.openface.capacity import local_capacity
 from aufer.openface.engine import Capacity, EngineRun, flags_text, program_arguments
 from aufer.openface.process import CannotStart, run_process
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 class BuiltinEngine:
     """Measures with an AU network, in processes of this Python."""
 
-    name = "builtin"
+    name = BUILTIN
     limits_memory = False
 
     def __init__(self, folder: Path | None = None) -> None:

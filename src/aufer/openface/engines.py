@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aufer.errors import UsageError
+from aufer.measures import BUILTIN
 from aufer.openface.engine import DEFAULT_IMAGE, Engine, split_arguments
 
 
@@ -38,7 +39,7 @@ def make_engine(
     """
     if name not in ENGINES:
         raise UsageError(f"There is no engine '{name}'; known are {', '.join(ENGINES)}.")
-    if au_net is not None and name != "builtin":
+    if au_net is not None and name != BUILTIN:
         raise UsageError(
             f"--au-net names a network of aufer's own, but the engine is {name}.",
             hint="add: --engine builtin",
@@ -62,7 +63,7 @@ def _make_local(asked: _Asked) -> Engine:
 def _make_builtin(asked: _Asked) -> Engine:
     from aufer.openface.engine_builtin import BuiltinEngine
 
-    _refuse_program(asked, "builtin")
+    _refuse_program(asked, BUILTIN)
     if asked.openface_args.strip():
         raise UsageError(
             "--openface-args are for FaceLandmarkImg, but the engine is builtin.",
@@ -82,5 +83,5 @@ def _refuse_program(asked: _Asked, name: str) -> None:
 ENGINES: dict[str, Callable[[_Asked], Engine]] = {
     "docker": _make_docker,
     "local": _make_local,
-    "builtin": _make_builtin,
+    BUILTIN: _make_builtin,
 }

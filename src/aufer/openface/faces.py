@@ -114,7 +114,7 @@ def _read(
     if source.is_file() and not is_image(source):
         return _read_csv_of_faces(source, emotions, faces=faces, labelled=labelled)
     if_empty = engine is None and not pictures_only
-    if source.is_dir() and labels is None and _holds_openface_files(source, if_empty):
+    if source.is_dir() and labels is None and holds_openface_files(source, if_empty):
         return read_openface_folder(source, emotions, faces=faces, labelled=labelled)
     if engine is None and not pictures_only:
         raise DataError(
@@ -168,8 +168,12 @@ def _measure(
         return measure(images, engine, plan, store=store, scratch=scratch, progress=progress)
 
 
-def _holds_openface_files(folder: Path, if_empty: bool) -> bool:
-    """Whether OpenFace wrote into this folder: any details file, or CSVs and no image."""
+def holds_openface_files(folder: Path, if_empty: bool) -> bool:
+    """Whether OpenFace wrote into this folder: any details file, or CSVs and no image.
+
+    Args:
+        if_empty: the answer where there is neither.
+    """
     csv = image = False
     for name, path in walk_files(folder):
         if name.endswith(DETAILS_SUFFIX):

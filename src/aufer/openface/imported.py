@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from aufer.au_net.format import MEASURED_BY
 from aufer.au_table import MANY_FACES, NO_FACE, OK, UNREADABLE, AuTable, complete
 from aufer.emotions import Emotions
 from aufer.errors import DataError
 from aufer.images import check_folder, folder_word, walk_files
+from aufer.measures import AU_NETWORK
 from aufer.openface.output import DETAILS_SUFFIX, choose_faces, read_face_csvs
-from aufer.provenance import MEASURE_STATIC, Extractor
+from aufer.provenance import MEASURE_AU_NET, MEASURE_STATIC, Extractor
 
 log = logging.getLogger("aufer")
 
@@ -33,11 +36,47 @@ def find_output(folder: Path) -> dict[str, tuple[Path | None, Path | None]]:
     return dict(sorted(found.items()))
 
 
-def _image_name(stem: str, details: Path | None) -> str:
+def _read_details(path: Path | None) -> str:
+    """What a details file says; nothing where there is none."""
+    if path is None:
+        return ""
+    with open(path, "rb", buffering=0) as file:
+        return file.read(4096).decode("utf-8", errors="replace")
+
+
+def extractor_of(details: Sequence[str], folder: Path) -> Extractor:
+    """Who measured: OpenFace, or aufer's AU network, which says so in its files.
+
+    Args:
+        details: what the details files say, empty where there is none.
+
+    Raises:
+        DataError: some files are the one's and some the other's.
+    """
+    by_network = [MEASURED_BY in text for text in details]
+    if not any(by_network):
+        return IMPORTED
+    if not all(by_network):
+        raise DataError(
+            f"Some files in {folder} are OpenFace's and some are those of {AU_NETWORK}, another "
+            "measure; they are never mixed.",
+            hint="put each into a folder of its own",
+        )
+    return Extractor(measure=MEASURE_AU_NET, engine="imported")
+
+
+def extractor_of_folder(folder: Path) -> Extractor:
+    """The same by the first details file in a folder, for a guess before all are read."""
+    for name, path in walk_files(folder):
+        if name.endswith(DETAILS_SUFFIX):
+            return extractor_of([_read_details(path)], folder)
+    return IMPORTED
+
+
+def _image_name(stem: str, details: str) -> str:
     """The image's name: the details file tells it with its ending (``Input:face.png``)."""
-    if details is not None:
-        with open(details, "rb", buffering=0) as file:
-            line = file.read(4096).split(b"\n", 1)[0].decode("utf-8", errors="replace").strip()
+    if details:
+        line = details.split("\n", 1)[0].strip()
         given = line.removeprefix("Input:").replace("\\", "/").rpartition("/")[2]
         parent, slash, name = stem.rpartition("/")
         if given.rsplit(".", 1)[0] == name:
@@ -56,7 +95,7 @@ def read_openface_folder(
 
     Raises:
         UsageError: no such folder. DataError: no OpenFace file in it, a folder that names no known
-        emotion, or nothing but unreadable files.
+        emotion, nothing but unreadable files, or files of two measures.
     """
     check_folder(folder, "folder of OpenFace files")
     found = find_output(folder)
@@ -70,7 +109,9 @@ def read_openface_folder(
         words = {folder_word(stem) for stem in found}
         emotions.check(words, f"The OpenFace files in {folder}", numbers=False)
     stems = list(found)
-    names = [_image_name(stem, details) for stem, (_, details) in found.items()]
+    told = [_read_details(details) for _, details in found.values()]
+    extractor = extractor_of(told, folder)
+    names = [_image_name(stem, details) for stem, details in zip(stems, told, strict=True)]
     with_csv = [number for number, stem in enumerate(stems) if found[stem][0] is not None]
     paths = [path for stem in stems if (path := found[stem][0]) is not None]
     read = read_face_csvs(paths)
@@ -105,7 +146,7 @@ def read_openface_folder(
             "confident one was taken"
         )
     table = complete(_without_values(frame))
-    return AuTable(table, IMPORTED, images_folder=str(folder), notes=tuple(notes))
+    return AuTable(table, extractor, images_folder=str(folder), notes=tuple(notes))
 
 
 def _without_values(frame: pd.DataFrame) -> pd.DataFrame:

@@ -51,14 +51,14 @@ def check_openface_folder(folder: Path, *, force: bool = False, command: str = "
     elsewhere = "move it elsewhere, or write another table: --out"
     if folder.is_symlink():
         raise AuferError(
-            f"{folder} is a link; OpenFace's files would take its place, so it is kept.",
+            f"{folder} is a link; the engine's files would take its place, so it is kept.",
             hint=f"remove the link, or write another table where there is room: --out ({folder})",
         )
     if not folder.exists():
         return
     if not folder.is_dir():
         raise AuferError(
-            f"{folder} is a file; OpenFace's files are to be kept in a folder there.", elsewhere
+            f"{folder} is a file; the engine's files are to be kept in a folder there.", elsewhere
         )
     there = sorted(_files_in(folder))
     if not there:

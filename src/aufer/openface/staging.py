@@ -197,7 +197,7 @@ def _write(path: Path, blocks: Iterable[bytes | memoryview], folder: Path, name:
             raise
     except OSError as error:
         raise AuferError(
-            f"{printable(path.name)} can't be handed to OpenFace: {error.strerror or error} "
+            f"{printable(path.name)} can't be handed to the engine: {error.strerror or error} "
             f"({folder}).",
             hint="is the disk full? Nothing was changed; free some space and run it again",
         ) from error

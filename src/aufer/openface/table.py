@@ -188,7 +188,7 @@ class _Known:
         ways = self._plan.ways(picture)
         if not ways:
             too = "too narrow to be enlarged, and " if self._plan.enlarge != ENLARGE_OFF else ""
-            said = f"{size}: {too}OpenFace needs at least {SMALLEST_SIDE} pixels a side"
+            said = f"{size}: {too}at least {SMALLEST_SIDE} pixels a side are needed"
             return TOO_SMALL, said, None
         look = self.taken.get(sha256)
         if look is None:
@@ -202,7 +202,7 @@ class _Known:
             said = f"no face in {len(tried)} looks ({', '.join(tried)})" if len(tried) > 1 else ""
             place = self.place(sha256)
             if len(tried) == 1 and min(place.width, place.height) < SMALLEST_FACE:
-                said = f"{size}: OpenFace finds no face below {SMALLEST_FACE} pixels"
+                said = f"{size}: no face is found below {SMALLEST_FACE} pixels"
             return NO_FACE, "; ".join(filter(None, [said, *map(_say_further, crashed)])), 0
         if look.n_faces > 1 and self._plan.faces == "error":
             return MANY_FACES, f"{look.n_faces} faces", look.n_faces

@@ -73,7 +73,7 @@ def draw_coverage(rows: Sequence[dict[str, Any]]) -> Figure:
 
 
 def draw_confidence(rows: Sequence[dict[str, Any]], asked: float) -> Figure:
-    """Accuracy and coverage by threshold of OpenFace's confidence; ``asked``: the one in use."""
+    """Accuracy and coverage by threshold of the measuring's confidence; ``asked``: in use."""
     figure = new_figure(PAGE_WIDTH, 2.9)
     axes = figure.subplots()
     x = np.arange(len(rows))
@@ -97,7 +97,7 @@ def draw_confidence(rows: Sequence[dict[str, Any]], asked: float) -> Figure:
     axes.set_xticks(x, [f"{threshold:g}" for threshold in thresholds])
     axes.set_ylim(0, 1.02)
     percent_axis(axes.yaxis)
-    axes.set_xlabel("--min-confidence: least confidence of OpenFace that is answered")
+    axes.set_xlabel("--min-confidence: least confidence of the measuring that is answered")
     axes.legend(frameon=False, loc="lower left")
     quiet(axes)
     return figure

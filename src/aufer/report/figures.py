@@ -239,7 +239,7 @@ def _certainty(facts: dict[str, Any]) -> Iterator[Picture]:
     if shown["by_confidence"]:
         yield Picture(
             "openface-confidence",
-            "What a stricter or a looser threshold of OpenFace's confidence would give.",
+            "What a stricter or a looser threshold of the confidence of the measuring would give.",
             "By threshold: "
             + ", ".join(
                 f"{row['min_confidence']:g}: {percent(row['coverage']['value'], 0)} answered, "

@@ -7,7 +7,9 @@ from typing import Any
 
 from aufer.au_table import DEFAULT_MIN_CONFIDENCE
 from aufer.image_input import ImageInput
+from aufer.measures import APPROXIMATES
 from aufer.metrics import percent
+from aufer.provenance import MEASURE_AU_NET, Extractor
 from aufer.report.facts import shown_figures
 from aufer.report.references import WORKS, Citations, bibtex
 from aufer.report.tables import leading_protocol
@@ -58,6 +60,14 @@ def _measuring(facts: dict[str, Any], cite: Citations) -> str:
         size = ImageInput.from_facts(facts["model"]["image_input"])
         return f"Pictures were resized to {size} pixels each."
     extractor = facts["testset"]["extractor"]
+    if extractor.get("measure") == MEASURE_AU_NET:
+        network = Extractor.from_facts(extractor).network
+        named = f" ({network})" if network else ""
+        return (
+            f"Facial Action Units (AUs; {cite('ekman2002')}) were measured in still pictures with "
+            f"a neural network of aufer{named} that {APPROXIMATES} (OpenFace 2.0; "
+            f"{cite('baltrusaitis2018')}), for 17 AUs on a scale from 0 to 5."
+        )
     with_engine = f" ({extractor['image']})" if extractor.get("image") else ""
     return (
         f"Facial Action Units (AUs; {cite('ekman2002')}) were measured in still pictures with "
@@ -102,7 +112,7 @@ def _model(facts: dict[str, Any], cite: Citations) -> list[str]:
             told.append(f"It was fitted to {counted(n_train + n_validation, 'face')}{rule}.")
     if "min_confidence" in dataset:
         told.append(
-            f"Faces with an OpenFace confidence below {dataset['min_confidence']:g} were excluded."
+            f"Faces measured with a confidence below {dataset['min_confidence']:g} were excluded."
         )
     normalization = dataset.get("normalization") or {}
     if normalization.get("how", "none") != "none":
@@ -143,7 +153,7 @@ def _testing(facts: dict[str, Any], cite: Citations) -> list[str]:
         text = (
             f"The model was tested on {counted(testset['n_images'], 'picture')}, of which "
             f"{everything['n_answered']:,} ({percent(everything['coverage']['value'])}) had a face "
-            f"that OpenFace fitted with a confidence of at least "
+            f"that was measured with a confidence of at least "
             f"{facts.get('min_confidence', DEFAULT_MIN_CONFIDENCE):g}."
         )
     told = [text]

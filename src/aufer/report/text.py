@@ -195,8 +195,7 @@ def describe_training_data(facts: dict[str, Any]) -> list[str]:
         told.append("The model does not say which faces it was trained on.")
     if "min_confidence" in dataset:
         told.append(
-            f"Faces that OpenFace fitted with a confidence below {dataset['min_confidence']:g} "
-            "were not used."
+            f"Faces measured with a confidence below {dataset['min_confidence']:g} were not used."
         )
     groups = dataset.get("groups") or {}
     if groups.get("n_groups"):

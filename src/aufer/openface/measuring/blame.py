@@ -91,7 +91,7 @@ class Blame:
             is_last = why == ALONE_AGAIN and len(self._bad_csvs) >= self._enough
             if is_last or len(self._bad_csvs) >= SUSPICIOUS:
                 raise AuferError(
-                    f"None of the CSVs that OpenFace wrote can be used: {reason}.",
+                    f"None of the CSVs that the engine wrote can be used: {reason}.",
                     hint="check --openface-args, and the disk's free space",
                 )
             return
@@ -117,7 +117,7 @@ def engine_broke(condemned: Sequence[tuple[Subject, Look]]) -> EnvironmentFailur
     """The control died too: what was condemned is not to blame."""
     subject, look = condemned[-1]
     return EnvironmentFailure(
-        f"OpenFace does not measure any more what it measured before; the last to die was "
+        f"The engine does not measure any more what it measured before; the last to die was "
         f"{subject.image.name} ({look.reason}).",
         hint="is there enough memory, and is the engine well? What was measured is kept, and no "
         f"image is blamed. {SEE_COMMANDS}",

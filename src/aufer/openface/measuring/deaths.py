@@ -57,9 +57,9 @@ def explain(run: EngineRun) -> str:
     if run.exit_code == STALLED:
         return f"{run.stderr}, twice alone"
     if run.exit_code == 0:
-        return "OpenFace passed over it without a word, twice alone"
+        return "the engine passed over it without a word, twice alone"
     if _COULD_NOT_OPEN.search(run.stdout):
-        said = "OpenFace could not open it"
+        said = "the engine could not open it"
     else:
         lines = [line.strip() for line in run.stderr.splitlines() if line.strip()]
         lines = [line for line in lines if not _NOT_OPENFACES_WORD.search(line)]
@@ -80,7 +80,7 @@ def no_hope(run: EngineRun, images: Iterable[str]) -> EnvironmentFailure:
     more = len(named) - 3
     said = " ".join((run.stderr.strip() or run.stdout.strip()).splitlines()[-2:])[:300]
     return EnvironmentFailure(
-        f"OpenFace measured no image, and ended at {', '.join(named[:3])}"
+        f"The engine measured no image, and ended at {', '.join(named[:3])}"
         f"{f' and {more} more' if more > 0 else ''} with exit code {run.exit_code}"
         f"{': ' + said if said else ''}.",
         hint=SEE_COMMANDS,
@@ -110,12 +110,12 @@ def check_environment(run: EngineRun, image: str) -> None:
         )
     if "No images found in the directory" in said or "Could not open any images" in said:
         raise EnvironmentFailure(
-            "OpenFace does not see the folder that it was given: its engine can't look there.",
+            "The engine does not see the folder that it was given.",
             hint="share the workspace's folder with the engine (Docker Desktop: Settings > "
             "Resources > File sharing), or keep the workspace below your home folder",
         )
     if "boost::filesystem" in said:
         raise EnvironmentFailure(
-            f"OpenFace can't read or write the folders it was given: {run.stderr.strip()[-300:]}",
+            f"The engine can't read or write the folders it was given: {run.stderr.strip()[-300:]}",
             hint=f"first image: {image}; {SEE_COMMANDS}",
         )

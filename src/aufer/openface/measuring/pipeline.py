@@ -259,7 +259,7 @@ class Pipeline:
         """A picture that a run ended at, or whose CSV is of no use: alone, again, condemned."""
         subject = self._by_file[file]
         if batch.why == BATCH:
-            talk.info("OpenFace ended at %s; trying it alone", subject.image.name)
+            talk.info("the engine ended at %s; trying it alone", subject.image.name)
             self._alone.append((file, ALONE))
             return
         run = outcome.run if outcome else None
@@ -332,7 +332,7 @@ class Pipeline:
             for path in (csv_of(batch.output, file), details_of(batch.output, file)):
                 path.unlink(missing_ok=True)  # not to be kept
             os.rename(batch.input / file, self._staged / file)
-            self._on_died(file, batch, f"OpenFace's CSV {problem}, twice alone")
+            self._on_died(file, batch, f"the engine's CSV {problem}, twice alone")
 
     def _record_one(self, batch: Batch, finished: Finished, verdict: Verdict) -> None:
         subject = self._by_file.pop(finished.file)

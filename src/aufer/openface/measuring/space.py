@@ -43,8 +43,8 @@ def check_space(output: Path, started: Iterable[str], run: EngineRun) -> None:
         raise disk_full(output)
     if run.exit_code and "output CSV file is not open" in run.stdout + run.stderr:
         raise EnvironmentFailure(
-            f"OpenFace can't write its files to {output}.",
-            hint="may its engine's user write there? -v shows the command",
+            f"The engine can't write its files to {output}.",
+            hint="may the engine's user write there? -v shows the command",
         )
 
 
@@ -52,7 +52,7 @@ def disk_full(folder: Path) -> AuferError:
     """The error for files that OpenFace left empty."""
     free = shutil.disk_usage(folder).free
     return AuferError(
-        f"The disk is full: OpenFace wrote empty files ({free // 1024} KB are free in {folder}).",
+        f"The disk is full: the engine wrote empty files ({free // 1024} KB are free in {folder}).",
         hint="free some space there and run the command again; what was measured before is kept",
     )
 

@@ -56,4 +56,4 @@ def judge_files(files: Sequence[LookFiles]) -> list[Verdict]:
 
 def _lost(files: LookFiles) -> str:
     """OpenFace's details name the CSV that it wrote: one that isn't there is no "no face"."""
-    return "is missing, although OpenFace wrote it" if b"Output csv" in files.details else ""
+    return "is missing, although the engine wrote it" if b"Output csv" in files.details else ""
