@@ -265,11 +265,13 @@ def test_an_interrupt_while_the_program_is_started_does_not_lose_it(
 
     monkeypatch.setattr(Future, "result", interrupt)
     monkeypatch.setattr(
-        subprocess, "Popen", lambda *args, **kw: started.append(really(*args, **kw)) or started[0]
+        subprocess, "Popen", lambda *args, **kw: started.append(really(*args, **kw)) or started[-1]
     )
     with pytest.raises(KeyboardInterrupt):
         _measure(str(STAND_IN), save_face(tmp_path / "a.jpg", sleep=60))
-    assert started[0].poll() == -signal.SIGKILL
+    program, watchdog = started
+    assert program.poll() == -signal.SIGKILL
+    assert watchdog.poll() is not None
     assert list(tmp_path.glob(".aufer-*")) == []
 
 

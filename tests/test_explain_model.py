@@ -30,6 +30,7 @@ from aufer.explaining.whole_text import sentences
 from aufer.image_input import ImageInput
 from aufer.openface.faces import read_faces
 from aufer.prototypes import prototype_agreement
+from aufer.provenance import Extractor
 from aufer.splits import TRAINING_PARTS
 from aufer.train import train
 from tests.image_model import make_image_bundle
@@ -399,7 +400,7 @@ def test_of_a_model_of_pictures_it_says_what_there_is_not(tmp_path: Path) -> Non
     class Looks:
         path, name, features = tmp_path, "looks", ()
         emotions, facts = Emotions(), {"kind": "cnn"}
-        image_input = ImageInput(48, 48)
+        image_input, extractor = ImageInput(48, 48), Extractor()
 
     found = explain_whole(Looks())
     assert not found["available"]
