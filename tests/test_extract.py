@@ -126,6 +126,15 @@ def test_labels_from_a_table(tmp_path: Path, run) -> None:
     assert frame["group"].to_dict() == {"one.jpg": "ann", "three.jpg": "bob"}
 
 
+def test_pictures_outside_of_any_folder_get_a_short_hint(tmp_path: Path, run) -> None:
+    for number in range(30):
+        save_face(tmp_path / f"photos/{number:03}.jpg", seed=number)
+    ran = run("photos").check(4)
+    assert "'000', '001', '002', '003', '004' and 25 more are no emotions" in ran.err
+    assert "happy/anna.jpg" in ran.err
+    assert "017" not in ran.err
+
+
 def test_faces_without_labels(tmp_path: Path, run) -> None:
     save_face(tmp_path / "photos/holiday/a.jpg")
     run("photos").check(4)  # "holiday" is no emotion

@@ -55,6 +55,9 @@ RESERVED = frozenset(
 )
 """Columns of the tables in which each emotion has a column too."""
 
+_MOST_NEW = 12
+"""More unknown names than this are something else than emotions."""
+
 _PLAIN = re.compile(r"\w[\w -]*")
 
 
@@ -158,6 +161,12 @@ class Emotions:
                 f"{self}.",
                 hint="use names, or say the order of the numbers: "
                 f"--emotions {','.join(self.names)}",
+            )
+        if len(unknown) > _MOST_NEW:
+            raise DataError(
+                f"{where}: {listed}{more} are no emotions of this study; known are {self}.",
+                hint="pictures lie in a folder for each emotion: happy/anna.jpg; if these are "
+                "emotions, name them all: --emotions joy,anger,…",
             )
         near = self.nearest(unknown[0])
         new = ",".join(w.lower() for w in unknown if _PLAIN.fullmatch(w.lower())) or "other"
