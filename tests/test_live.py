@@ -22,6 +22,7 @@ import pandas as pd
 import PIL.Image
 import pytest
 
+from aufer.bundle import IMAGE_INPUT
 from aufer.emotions import DEFAULT_NAMES
 from aufer.errors import DataError, EnvironmentFailure, UsageError
 from aufer.image_input import CROP, RGB, ImageInput
@@ -29,7 +30,8 @@ from aufer.live.box import Box
 from aufer.live.expressions import Expressions
 from aufer.live.finding.whole import WholeFrame
 from aufer.live.frame import Frame
-from aufer.live.recognizer import Recognizer, open_recognizer
+from aufer.live.recognizer import MARGIN, Recognizer
+from aufer.live.running_model import open_live_model
 from aufer.live.session import Session
 from aufer.live.settings import Settings
 from aufer.live.stages import Rate, Stages
@@ -65,6 +67,13 @@ def party(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def grey_frame(value: int, size: tuple[int, int] = (64, 48)) -> Frame:
     pixels = np.full((size[1], size[0], 3), value, np.uint8)
     return Frame(pixels, 0, time.time(), time.perf_counter())
+
+
+def open_recognizer(
+    model: str | None = None, margin: float = MARGIN, workspace_models: Path = Path("models")
+) -> Recognizer:
+    found = open_live_model(model, reads=IMAGE_INPUT, workspace_models=workspace_models)
+    return Recognizer(found, margin)
 
 
 # from frames to messages

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aufer.live.box import Box
-from aufer.live.finding.haar import TRAINED_SIDE, HaarFinder, read_cascade
+from aufer.live.finding.haar import TRAINED_SIDE, HaarFinder, in_frame, read_cascade
 from aufer.pictures.opencv import opencv
 
 SMALLEST_FACE = 30
@@ -117,8 +117,7 @@ class PictureFinder:
             maxSize=(2 * QUICK_SIDE - 1, 2 * QUICK_SIDE - 1),
         )
         for x, y, width, height in found:
-            sides = (int(x) - ROOM, int(y) - ROOM, int(width), int(height))
-            yield Box(*(round(side / scale) for side in sides))
+            yield in_frame(Box(int(x) - ROOM, int(y) - ROOM, int(width), int(height)), scale)
 
 
 class _ThoroughFinder(HaarFinder):
@@ -150,15 +149,12 @@ def _octaves(grey: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
     """The picture reduced for the largest octave of faces, for the next, …, and by how much."""
     height, width = grey.shape
     shorter = min(height, width)
-    sides = [side for side in _SIDES if side <= shorter]
+    scales = [side / shorter for side in _SIDES if side <= shorter]
+    sizes = [(round(width * scale), round(height * scale)) for scale in scales]
     small: list[np.ndarray] = []
-    for side in reversed(sides[:N_QUICK]):  # each from the next larger one: a third of the time
-        scale = side / shorter
-        size = (round(width * scale), round(height * scale))
+    for size in reversed(sizes[:N_QUICK]):  # each from the next larger one: a third of the time
         small.append(_reduced(small[-1] if small else grey, size))
-    for side in sides:
-        scale = side / shorter
-        size = (round(width * scale), round(height * scale))
+    for size, scale in zip(sizes, scales, strict=True):
         yield small.pop() if small else _reduced(grey, size), scale
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from aufer.bundle import IMAGE_INPUT, Bundle
+from aufer.bundle import Bundle
 from aufer.errors import DataError
 from aufer.image_input import GREY, ImageInput
 from aufer.live.box import Box
 from aufer.live.expressions import Expressions
-from aufer.live.running_model import open_live_model
 from aufer.pictures.pixels import fit_pixels
 
 MARGIN = 0.1
@@ -63,22 +61,3 @@ def _pictures_of(model: Bundle) -> ImageInput:
             hint="name a model of pictures: aufer live --model face-cnn",
         )
     return model.image_input
-
-
-def open_recognizer(
-    model: str | None = None,
-    *,
-    margin: float = MARGIN,
-    workspace_models: Path = Path("models"),
-) -> Recognizer:
-    """Open a bundle of pictures for live use; TensorFlow is never imported.
-
-    Args:
-        model: path or name; None takes the workspace's newest that reads pictures, else the shipped
-            one.
-
-    Raises:
-        UsageError: no such model. DataError: it is damaged, or reads no pictures.
-    """
-    bundle = open_live_model(model, reads=IMAGE_INPUT, workspace_models=workspace_models)
-    return Recognizer(bundle, margin)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from aufer.errors import DataError
+from aufer.files import read_json
 from aufer.images import is_image
 from aufer.measures import measure_of_engine
 from aufer.openface.faces import holds_openface_files
@@ -40,8 +41,7 @@ def _measure_of(source: Path, engine: str) -> str:
     if source.is_dir():
         return extractor_of_folder(source).measure
     try:
-        facts = json.loads(source.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none beside it, or a damaged one: whoever reads it will say so
+        facts = read_json(source.with_suffix(".json"))
+    except (OSError, DataError):  # none beside it, or a damaged one: whoever reads it will say so
         return MEASURE_UNKNOWN
-    told = facts.get("extractor") if isinstance(facts, dict) else None
-    return Extractor.from_facts(told).measure
+    return Extractor.from_facts(facts.get("extractor")).measure

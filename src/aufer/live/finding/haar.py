@@ -98,7 +98,7 @@ class HaarFinder:
         small = _scaled(grey, scale)
         smallest = max(TRAINED_SIDE, round(self.min_face * scale))
         self._places = self._look(small, smallest)
-        found = (_in_frame(place.box, scale) for place in self._places if not place.n_missed)
+        found = (in_frame(place.box, scale) for place in self._places if not place.n_missed)
         inside = (box.inside(width, height) for box in found)
         return [box for box in inside if box is not None]
 
@@ -195,7 +195,8 @@ def _scaled(grey: np.ndarray, scale: float) -> np.ndarray:
     return scaled
 
 
-def _in_frame(box: Box, scale: float) -> Box:
+def in_frame(box: Box, scale: float) -> Box:
+    """A box of the scaled frame in pixels of the frame."""
     return Box(*(round(side / scale) for side in (box.x, box.y, box.width, box.height)))
 
 
